@@ -200,20 +200,77 @@ fn what_no_attestation_names_is_listed_and_refused_in_strict_mode() {
     );
     let warning = "no attestation names these files of the model: \"sub-x\", \"sub/a\"";
     assert!(said.stderr.contains(warning), "{}", said.stderr);
-    assert!(world.refusal("some.json --strict").contains(warning));
     let report = world.report("some.json", 0);
     assert_eq!(report["not_covered"], json!(["sub-x", "sub/a"]));
     assert_eq!(
         report["attestations"][0]["other_subjects"],
         json!(["falcon.whl"])
     );
-    assert_eq!(report["warnings"].as_array().map(Vec::len), Some(1));
+    assert_eq!(report["attestations"][0]["missing"], json!(["falcon.whl"]));
+    assert_eq!(report["warnings"].as_array().map(Vec::len), Some(2));
     // Two attestations can cover more than each.
+    world.attest("some.json", json!([subject("weights.bin", "weights")]));
+    assert!(world.refusal("some.json --strict").contains(warning));
     world.attest(
         "others.json",
         json!([subject("sub/a", "one"), subject("sub-x", "two")]),
     );
     world.expect("some.json others.json --strict", 0);
+}
+
+#[test]
+fn an_attested_file_that_the_model_does_not_have_is_listed_and_refused_in_strict_mode() {
+    let world = World::new();
+    world.attest("all.json", all());
+    let more = json!([
+        subject("weights.bin", "weights"),
+        subject("sub/removed.bin", "removed"),
+        subject("pkg:pypi/falcon@1", "wheel"),
+    ]);
+    world.attest("more.json", more);
+    let warning = "more.json: these files are attested, and are not in the model or left out of it: \"sub/removed.bin\"";
+    let said = world.expect("all.json more.json", 0);
+    assert!(said.stderr.contains(warning), "{}", said.stderr);
+    assert!(
+        world
+            .refusal("all.json more.json --strict")
+            .contains(warning)
+    );
+    let report = world.report("all.json more.json", 0);
+    assert_eq!(report["attestations"][0]["missing"], json!([]));
+    assert_eq!(
+        report["attestations"][1]["missing"],
+        json!(["sub/removed.bin"])
+    );
+    let report = world.report("all.json more.json --strict", 1);
+    assert_eq!(report["not_covered"], json!([]));
+    // One that is left out is not compared, so it is not there either.
+    world.attest("more.json", all());
+    let said = world.refusal("more.json --strict --ignore-paths falcon/sub");
+    assert!(said.contains("left out of it: \"sub/a\""), "{said}");
+}
+
+#[test]
+fn digests_by_other_functions_are_said_to_be_not_compared() {
+    let world = World::new();
+    let digests =
+        json!({"sha256": digest("weights"), "sha2-256": "00", "sha3_256": "00", "blake2": "00"});
+    world.attest(
+        "a.json",
+        json!([{"name": "weights.bin", "digest": digests}, subject("sub/a", "one"), subject("sub-x", "two")]),
+    );
+    let said = world.expect("a.json --strict", 0);
+    assert!(
+        said.stdout
+            .contains("  digests that were not compared: \"blake2\", \"sha2-256\", \"sha3_256\"\n"),
+        "{}",
+        said.stdout
+    );
+    let report = world.report("a.json", 0);
+    assert_eq!(
+        report["attestations"][0]["not_compared"],
+        json!(["blake2", "sha2-256", "sha3_256"])
+    );
 }
 
 #[test]

@@ -211,6 +211,20 @@ impl Subject {
             digests: raw.digest.0,
         })
     }
+
+    /// Whether its name is the path of a file, whether the model has that file or not. A URI names something else.
+    pub fn names_a_file(&self) -> bool {
+        self.name.as_deref().is_some_and(|name| !is_uri(name))
+    }
+}
+
+/// Whether a name begins with the scheme of a URI. One letter is a drive.
+fn is_uri(name: &str) -> bool {
+    let scheme = name.split_once(':').map(|(scheme, _)| scheme.as_bytes());
+    matches!(scheme, Some([first, rest @ ..])
+        if !rest.is_empty()
+            && first.is_ascii_alphabetic()
+            && rest.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte)))
 }
 
 /// The name as a path in a model. What is a URI is no path, and is the name of something else.
@@ -218,18 +232,14 @@ fn path_of(name: &str) -> Result<&str, SubjectNameError> {
     if name.contains('\\') {
         return Err(SubjectNameError::Backslash);
     }
-    let scheme = name.split_once(':').map(|(scheme, _)| scheme.as_bytes());
-    match scheme {
-        Some([letter]) if letter.is_ascii_alphabetic() => return Err(SubjectNameError::Drive),
-        Some([first, rest @ ..])
-            if first.is_ascii_alphabetic()
-                && rest
-                    .iter()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte)) =>
-        {
-            return Ok(name);
-        }
-        _ => {}
+    if is_uri(name) {
+        return Ok(name);
+    }
+    if let Some((drive, _)) = name.split_once(':')
+        && drive.len() == 1
+        && drive.bytes().all(|byte| byte.is_ascii_alphabetic())
+    {
+        return Err(SubjectNameError::Drive);
     }
     // `sha256sum ./*` writes it so, and every reader takes it for the same file.
     let mut path = name;

@@ -204,6 +204,17 @@ impl AttestationArgs {
         not_covered.sort_unstable();
         let has_names = !covered.is_empty();
         run.not_covered = not_covered;
+        for verdict in &run.verdicts {
+            let coverage = verdict.coverage.as_ref();
+            let missing = coverage.map_or(&[][..], |coverage| &coverage.missing);
+            if !missing.is_empty() {
+                warnings.warn(format!(
+                    "{}: these files are attested, and are not in the model or left out of it: {}",
+                    verdict.source,
+                    few(missing)
+                ))?;
+            }
+        }
         if has_names {
             if !run.not_covered.is_empty() {
                 warnings.warn(format!(
@@ -287,6 +298,10 @@ impl Run {
                 let others = few(&coverage.others);
                 lines.push(format!("  subjects that are not in the model: {others}"));
             }
+            if !coverage.not_compared.is_empty() {
+                let names: Vec<_> = coverage.not_compared.iter().collect();
+                lines.push(format!("  digests that were not compared: {}", few(&names)));
+            }
         }
         if !self.not_covered.is_empty() {
             lines.push(format!("not covered by name: {}", few(&self.not_covered)));
@@ -350,6 +365,8 @@ impl Verdict {
             "covered": coverage.files,
             "root_digest": coverage.has_root,
             "other_subjects": coverage.others,
+            "missing": coverage.missing,
+            "not_compared": coverage.not_compared,
             "mismatches": self.mismatches.iter().map(mismatch).collect::<Vec<_>>(),
         });
         keyless::describe(&self.verified, &mut report);

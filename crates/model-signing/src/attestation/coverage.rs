@@ -49,6 +49,11 @@ pub struct Coverage {
     /// Subjects that are neither: their names, or for those without a name their first digest; in the order of the
     /// statement. Foreign text.
     pub others: Vec<String>,
+    /// Those of `others` that name a file: the model has none of that name, or it is left out. Foreign text.
+    pub missing: Vec<String>,
+    /// The names of digests in subjects of `files` by which nothing is computed here: these digests were not compared. Foreign
+    /// text.
+    pub not_compared: BTreeSet<String>,
 }
 
 /// A file that is not what an attestation has under its name.
@@ -211,9 +216,13 @@ impl Measured {
                     });
                 }
                 differs.extend(mismatch(name, subject, found));
+                coverage.not_compared.extend(not_compared(subject));
             } else if self.is_root(subject) {
                 coverage.has_root = true;
             } else {
+                if subject.names_a_file() {
+                    coverage.missing.push(shown(subject));
+                }
                 coverage.others.push(shown(subject));
             }
         }
@@ -275,6 +284,14 @@ fn root_digest(subject: &Subject) -> Option<&str> {
 fn functions(subject: &Subject) -> impl Iterator<Item = HashFunction> {
     let names = subject.digests.iter();
     names.filter_map(|(name, _)| HashFunction::meant_by(name))
+}
+
+/// The names in a subject that are of no function which is computed here.
+fn not_compared(subject: &Subject) -> impl Iterator<Item = String> {
+    let names = subject.digests.iter().map(|(name, _)| name);
+    names
+        .filter(|name| HashFunction::meant_by(name).is_none())
+        .map(|name| excerpt(name))
 }
 
 /// The first digest of the subject that is not the file's, or that nothing in it is proof.

@@ -134,6 +134,7 @@ fn subjects_that_are_elsewhere_are_listed() {
         // The content of a file under another name, and with no name.
         subject("sub/b", &[("sha256", sha256("one"))]),
         {"digest": {"sha256": "00"}},
+        subject("pkg:pypi/wheel@1", &[("sha256", sha256("x"))]),
     ]))
     .unwrap();
     assert_eq!(names(&coverage), ["weights.bin"]);
@@ -144,11 +145,33 @@ fn subjects_that_are_elsewhere_are_listed() {
             "wheel.whl",
             "gitCommit:abc",
             "sub/b",
-            "sha256:00"
+            "sha256:00",
+            "pkg:pypi/wheel@1"
         ]
     );
+    // Only a name that can be a path is that of a file.
+    assert_eq!(coverage.missing, ["wheel.whl", "wheel.whl", "sub/b"]);
     let elsewhere = json!([subject("wheel.whl", &[("sha256", sha256("x"))])]);
     assert_eq!(cover(elsewhere), Err(CoverageError::AnotherModel));
+}
+
+#[test]
+fn digests_that_are_not_computed_here_are_named() {
+    let unknown = [
+        ("sha256", sha256("three")),
+        ("sha2-256", "00".to_owned()),
+        ("sha3_256", "11".to_owned()),
+        ("blake2", "22".to_owned()),
+    ];
+    let coverage = cover(json!([
+        subject("weights.bin", &unknown),
+        subject("sub/a", &[("sha256", sha256("one"))]),
+        // Of a subject that is not in the model nothing is compared anyway.
+        subject("else", &[("md5", "33".to_owned())]),
+    ]))
+    .unwrap();
+    let names: Vec<_> = coverage.not_compared.iter().collect();
+    assert_eq!(names, ["blake2", "sha2-256", "sha3_256"]);
 }
 
 #[test]
