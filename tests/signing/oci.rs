@@ -191,3 +191,55 @@ fn what_cannot_be_signed_as_an_image_is_refused_and_nothing_is_written() {
         1,
     );
 }
+
+#[test]
+fn what_of_an_image_is_not_signed_is_a_warning_and_an_error_in_strict_mode() {
+    let site = site();
+    let layers = json!([
+        layer("weights.bin", "weights"),
+        layer(".gitattributes", "x")
+    ]);
+    let mut configured: Value = serde_json::from_str(&image(layers)).unwrap();
+    configured["config"]["digest"] = json!(format!("sha256:{}", hex(&sha256(b"{ }"))));
+    site.write("falcon.json", &configured.to_string());
+    let of_layers = "layers of the image are not signed: \".gitattributes\"";
+    let of_config = "the configuration of the image is not signed";
+    let verify = format!("verify key --oci-manifest falcon.json {VERIFY}");
+    let strict = site.expect(&format!("{SIGN} --strict"), 1);
+    assert!(strict.stderr.contains(of_layers), "{}", strict.stderr);
+    assert!(!site.at("falcon.sig").exists());
+    for line in [SIGN, &verify] {
+        let said = site.expect(line, 0);
+        for warning in [of_layers, of_config] {
+            let warning = format!("warning: {warning}");
+            assert!(said.stderr.contains(&warning), "{}", said.stderr);
+        }
+    }
+    let said = site.expect(&format!("{verify} --strict"), 1);
+    assert!(said.stderr.contains(of_layers), "{}", said.stderr);
+    let report = site.expect(&format!("{verify} --json"), 0).json();
+    assert_eq!(report["warnings"].as_array().map(Vec::len), Some(2));
+    // The layers are signed, the configuration is not.
+    site.expect(&format!("{SIGN} --no-ignore-git-paths"), 0);
+    let said = site.expect(&format!("{verify} --no-ignore-git-paths --strict"), 1);
+    assert!(said.stderr.contains(of_config), "{}", said.stderr);
+    // An image without a configuration.
+    configured["config"]["digest"] = json!(format!("sha256:{}", hex(&sha256(b"{}"))));
+    site.write("falcon.json", &configured.to_string());
+    site.expect(&format!("{verify} --no-ignore-git-paths --strict"), 0);
+    // Layers that nothing accounts for, and that --ignore-unsigned-files passes over.
+    let more = json!([
+        layer("weights.bin", "weights"),
+        layer(".gitattributes", "x"),
+        layer("README", "r")
+    ]);
+    site.write("falcon.json", &image(more));
+    let line = format!("{verify} --no-ignore-git-paths --ignore-unsigned-files");
+    let said = site.expect(&line, 0);
+    assert!(
+        said.stderr
+            .contains("layers of the image are not signed: \"README\""),
+        "{}",
+        said.stderr
+    );
+}

@@ -77,6 +77,11 @@ const OLDER: [&str; 2] = ["blobs", "fsLayers"];
 /// The name that the Go implementation of model signing gives to an image's configuration, which it signs as a file.
 const CONFIG: &str = "config.json";
 
+/// The digest of `{}`, which an image without a configuration has for one (OCI image specification, "Guidance for an Empty
+/// Descriptor").
+const EMPTY_CONFIG: &str =
+    "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+
 /// Why a file is no manifest of a model. Names in it are shortened; escape them where they are shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -168,6 +173,18 @@ pub enum LayerError {
 pub struct ImageManifest {
     files: BTreeMap<Arc<str>, Digest>,
     config: Option<Digest>,
+    /// Whether it has a configuration with a content.
+    is_configured: bool,
+}
+
+/// What of an image is not signed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotSigned {
+    /// Names of layers, in order. Foreign text.
+    pub layers: Vec<String>,
+    /// Whether its configuration is not signed, and has a content.
+    pub config: bool,
 }
 
 impl ImageManifest {
@@ -217,8 +234,24 @@ impl ImageManifest {
                 why,
             })?;
         }
-        let config = raw.config.and_then(|config| sha256(&config.digest));
-        Ok(Self { files, config })
+        let config = raw.config.as_ref();
+        Ok(Self {
+            files,
+            is_configured: config.is_some_and(|config| config.digest != EMPTY_CONFIG),
+            config: config.and_then(|config| sha256(&config.digest)),
+        })
+    }
+
+    /// What of it a signature of these files does not cover: layers that were left out, and the configuration.
+    pub fn not_signed(&self, signed: &Manifest) -> NotSigned {
+        let signed: BTreeSet<&str> = signed.paths().map(|path| &**path).collect();
+        let layers = self.names().filter(|name| !signed.contains(name));
+        // As `compare` takes it.
+        let is_config_signed = signed.contains(CONFIG) && !self.files.contains_key(CONFIG);
+        NotSigned {
+            layers: layers.map(str::to_owned).collect(),
+            config: self.is_configured && !is_config_signed,
+        }
     }
 
     /// The names of its files, in order.

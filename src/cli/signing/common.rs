@@ -142,7 +142,7 @@ impl Common {
         let method = self.hashing.method()?;
         if let Some(image) = self.oci.load()? {
             oci::check_method(method)?;
-            return self.prepare_image(&image);
+            return self.prepare_image(&image, warnings);
         }
         let ignored = self.tree.ignored_beside(self.place(), warnings)?;
         let recorded = ignored.recorded().map_err(|path| {
@@ -183,10 +183,16 @@ impl Common {
     }
 
     /// The same for the manifest of an image, which has the digests already.
-    fn prepare_image(&self, image: &Image) -> anyhow::Result<(Hashing, Place)> {
+    fn prepare_image(
+        &self,
+        image: &Image,
+        warnings: &mut Warnings,
+    ) -> anyhow::Result<(Hashing, Place)> {
         let ignored = oci::ignored(&self.tree);
+        let manifest = image.manifest.manifest(&ignored)?;
+        oci::warn_of_gaps(image, &manifest, warnings)?;
         let hashing = Hashing {
-            files: Files::Image(image.manifest.manifest(&ignored)?),
+            files: Files::Image(manifest),
             name: image.name()?.to_owned(),
             recorded: ignored.recorded().unwrap_or_default(),
         };

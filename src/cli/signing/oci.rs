@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use model_signing::hash::Algorithm;
-use model_signing::manifest::Method;
+use model_signing::manifest::{Manifest, Method};
 use model_signing::oci::{ImageManifest, MAX_MANIFEST_BYTES};
 use model_signing::walk::Ignored;
 
 use super::files::{path, read};
+use super::messages::{Warnings, few};
 use super::tree::TreeArgs;
 use crate::cli::output::Mistake;
 
@@ -69,6 +70,27 @@ pub(super) fn ignored(tree: &TreeArgs) -> Ignored {
         ignored.add_git_paths();
     }
     ignored
+}
+
+/// Warns of what of the image a signature of these files does not cover.
+pub(super) fn warn_of_gaps(
+    image: &Image,
+    signed: &Manifest,
+    warnings: &mut Warnings,
+) -> anyhow::Result<()> {
+    let not_signed = image.manifest.not_signed(signed);
+    if !not_signed.layers.is_empty() {
+        warnings.warn(format!(
+            "layers of the image are not signed: {}",
+            few(&not_signed.layers)
+        ))?;
+    }
+    if not_signed.config {
+        warnings.warn(
+            "the configuration of the image is not signed, and can be replaced: use only its layers".to_owned(),
+        )?;
+    }
+    Ok(())
 }
 
 /// That the digests in a manifest are those that the signature is to have.

@@ -316,7 +316,8 @@ impl Common {
                 ignore_unsigned: self.ignore_unsigned_files,
             };
             let compared = image.manifest.compare(statement, &options);
-            return Ok(compared.inspect_err(|error| give_hint(&options, error))?);
+            compared.inspect_err(|error| give_hint(&options, error))?;
+            return oci::warn_of_gaps(&image, &statement.manifest, warnings);
         }
         let options = model::Options {
             ignored: self.tree.ignored_beside(self.place(), warnings)?,

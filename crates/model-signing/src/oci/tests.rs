@@ -323,3 +323,38 @@ fn fields_without_files_are_passed_over() {
         ["a.bin"]
     );
 }
+
+#[test]
+fn what_of_an_image_is_not_signed_is_told() {
+    let mut configured = image(json!([titled("weights.bin"), titled(".gitattributes")]));
+    let empty = parse(&configured).unwrap();
+    let mut ignored = Ignored::none();
+    ignored.add_git_paths();
+    let signed = empty.manifest(&ignored).unwrap();
+    let not_signed = empty.not_signed(&signed);
+    assert_eq!(not_signed.layers, [".gitattributes"]);
+    // The empty configuration has one content alone.
+    assert!(!not_signed.config);
+    let whole = empty.manifest(&Ignored::none()).unwrap();
+    assert_eq!(empty.not_signed(&whole), NotSigned::default());
+    for config in [
+        "sha256:00",
+        &format!("sha256:{}", digest("{ }")),
+        "sha512:00",
+    ] {
+        configured["config"]["digest"] = Value::from(config);
+        let found = parse(&configured).unwrap();
+        assert!(found.not_signed(&whole).config, "{config}");
+    }
+    // As the Go implementation signs it; a layer of that name is another file.
+    let as_a_file = parse(&image(json!([
+        titled("weights.bin"),
+        titled(".gitattributes"),
+        titled(CONFIG)
+    ])));
+    let as_a_file = as_a_file.unwrap().manifest(&Ignored::none()).unwrap();
+    assert!(!parse(&configured).unwrap().not_signed(&as_a_file).config);
+    let mut both = image(json!([titled("weights.bin"), titled(CONFIG)]));
+    both["config"]["digest"] = Value::from("sha256:00");
+    assert!(parse(&both).unwrap().not_signed(&as_a_file).config);
+}
