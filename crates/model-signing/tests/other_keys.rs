@@ -1,13 +1,14 @@
 //! Signatures with keys that do not sign here, but elsewhere: Ed25519 and RSA.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsBigEndian as _, AsDer as _, Curve25519SeedBin, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
     Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
     RSA_PSS_SHA384, RsaEncoding,
 };
+use ed25519_dalek::Digest as _;
 use model_signing::certificate::TrustStore;
 use model_signing::key::{KeyError, PublicKey};
 use model_signing::sign::{self, Material, SignError, Signer};
@@ -134,14 +135,48 @@ fn ed25519_verifies_for_keys_and_for_certificates() {
             Verifier::Certificates(store),
         ),
     ] {
+        let seed: Curve25519SeedBin<'_> = pair.seed().unwrap().as_be_bytes().unwrap();
+        let seed: [u8; 32] = seed.as_ref().try_into().unwrap();
+        let dalek = ed25519_dalek::SigningKey::from_bytes(&seed);
+        let pure = |message: &[u8]| pair.sign(message).as_ref().to_vec();
+        // As the Go implementation signs.
+        let prehashed = |message: &[u8]| {
+            let hash = ed25519_dalek::Sha512::new_with_prefix(message);
+            dalek
+                .sign_prehashed(hash, None)
+                .unwrap()
+                .to_bytes()
+                .to_vec()
+        };
+        for is_prehashed in [false, true] {
+            let signer = By {
+                material: material.clone(),
+                sign: |message: &[u8]| {
+                    if is_prehashed {
+                        prehashed(message)
+                    } else {
+                        pure(message)
+                    }
+                },
+            };
+            let file = sign::bundle(b"{}", &signer).unwrap();
+            let options = Options::at_present(1_780_272_000, false);
+            let opened = verify::open(&file, &verifier, &options).unwrap();
+            assert_eq!(opened.key, public);
+        }
+        // With a context it is a signature for another use.
         let signer = By {
             material: material.clone(),
-            sign: |message: &[u8]| pair.sign(message).as_ref().to_vec(),
+            sign: |message: &[u8]| {
+                let hash = ed25519_dalek::Sha512::new_with_prefix(message);
+                dalek
+                    .sign_prehashed(hash, Some(b"x"))
+                    .unwrap()
+                    .to_bytes()
+                    .to_vec()
+            },
         };
-        let file = sign::bundle(b"{}", &signer).unwrap();
-        let options = Options::at_present(1_780_272_000, false);
-        let opened = verify::open(&file, &verifier, &options).unwrap();
-        assert_eq!(opened.key, public);
+        assert!(sign::bundle(b"{}", &signer).is_err());
         // Another signature than that over the payload.
         let signer = By {
             material,

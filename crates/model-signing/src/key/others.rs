@@ -3,6 +3,7 @@
 use aws_lc_rs::signature::{
     ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey,
 };
+use ed25519_dalek::{Digest as _, Sha512, Signature, VerifyingKey};
 use pkcs8::der::asn1::{AnyRef, UintRef};
 use pkcs8::der::{self, Decode as _, Reader as _, SliceReader};
 use pkcs8::spki::AlgorithmIdentifierRef;
@@ -76,7 +77,11 @@ impl OtherKey {
 
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
         let verified = match self {
-            Self::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key).verify(message, signature),
+            Self::Ed25519(key) => {
+                let pure = UnparsedPublicKey::new(&ED25519, key).verify(message, signature);
+                // The bundle does not name the variant, and neither can be taken for the other.
+                return pure.or_else(|_| verify_prehashed(key, message, signature));
+            }
             Self::Rsa { der, only_pss } => {
                 let pss = UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, der);
                 let pkcs1 = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der);
@@ -89,6 +94,17 @@ impl OtherKey {
         };
         verified.map_err(|_| BadSignature)
     }
+}
+
+/// Verifies Ed25519ph (RFC 8032 section 5.1) without a context. The Go implementation of model signing signs so with an Ed25519
+/// key (sampras343/model-transparency-go, pkg/signing/key_algorithm.go); sigstore-go signs envelopes with Ed25519 itself.
+fn verify_prehashed(key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
+    let key: &[u8; 32] = key.try_into().map_err(|_| BadSignature)?;
+    let key = VerifyingKey::from_bytes(key).map_err(|_| BadSignature)?;
+    let signature = Signature::from_slice(signature).map_err(|_| BadSignature)?;
+    let hash = Sha512::new_with_prefix(message);
+    key.verify_prehashed_strict(hash, None, &signature)
+        .map_err(|_| BadSignature)
 }
 
 fn modulus_bits(key: &[u8]) -> der::Result<usize> {
@@ -127,5 +143,34 @@ fn check_pss_parameters(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<(), Ke
             algorithm: "RSA-PSS with another hash than SHA-256 or another salt than 32 bytes"
                 .to_owned(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(digits: &str) -> Vec<u8> {
+        let pairs = digits.as_bytes().chunks(2);
+        let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        pairs.filter_map(byte).collect()
+    }
+
+    #[test]
+    fn ed25519ph_verifies_by_its_test_vector() {
+        // RFC 8032 section 7.3.
+        let key = hex("ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf");
+        let signature = hex(
+            "98a70222f0b8121aa9d30f813d683f809e462b469c7ff87639499bb94e6dae4131f85042463c2a355a2003d062adf5aaa10b8c61e636062aaad11c2a26083406",
+        );
+        let key = OtherKey::Ed25519(key);
+        assert_eq!(key.verify(b"abc", &signature), Ok(()));
+        assert!(key.verify(b"abd", &signature).is_err());
+        for at in 0..signature.len() {
+            let mut changed = signature.clone();
+            changed[at] ^= 1;
+            assert!(key.verify(b"abc", &changed).is_err(), "{at}");
+        }
+        assert!(key.verify(b"abc", &signature[1..]).is_err());
     }
 }
