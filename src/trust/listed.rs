@@ -96,8 +96,10 @@ pub(super) fn listed(root: &TrustedRoot, rekor: &[Address], ct: &[Address]) -> V
     }
     let mut is_joined = vec![false; rekor.len()];
     let mut logs: Vec<ListedLog> = Vec::new();
-    for group in groups.values() {
-        let log = of_rekor(group, rekor, &mut is_joined);
+    for (place, group) in &groups {
+        let others = groups.keys().map(String::as_str);
+        let others: Vec<&str> = others.filter(|other| *other != place.as_str()).collect();
+        let log = of_rekor(group, place, &others, rekor, &mut is_joined);
         let same = |known: &&mut ListedLog| {
             matches!(log.kind, ListedKind::RekorV2(_)) && known.kind == log.kind
         };
@@ -126,8 +128,14 @@ pub(super) fn listed(root: &TrustedRoot, rekor: &[Address], ct: &[Address]) -> V
     logs
 }
 
-/// The log of these keys, which have one address.
-fn of_rekor(group: &[&LogInstance], addresses: &[Address], is_joined: &mut [bool]) -> ListedLog {
+/// The log of these keys, which have one address, at `place`. The other logs are at the places of `others`.
+fn of_rekor(
+    group: &[&LogInstance],
+    place: &str,
+    others: &[&str],
+    addresses: &[Address],
+    is_joined: &mut [bool],
+) -> ListedLog {
     let base = group.iter().find_map(|log| directory(&log.base_url));
     let name = base.as_ref().map(name_of);
     let fits = |origin: &Origin, at: Option<&Url>| {
@@ -141,10 +149,13 @@ fn of_rekor(group: &[&LogInstance], addresses: &[Address], is_joined: &mut [bool
     let mut of_it: Vec<(&Address, Option<Url>)> = Vec::new();
     for (address, joined) in addresses.iter().zip(is_joined) {
         let url = directory(&address.url);
-        let called = url.as_ref().map(name_of);
+        // Another log of the same host is at another port.
+        let is_others = |url: &&Url| others.contains(&place_of(url).as_str());
+        let own_url = url.as_ref().filter(|url| !is_others(url));
+        let called = own_url.map(name_of);
         let named = address.origin.as_deref().or(called.as_deref());
         let named = named.and_then(|named| Origin::new(named).ok());
-        let named = named.filter(|named| fits(named, url.as_ref()));
+        let named = named.filter(|named| fits(named, own_url));
         if named.is_some() || called.is_some() && called == name {
             *joined = true;
             of_it.push((address, url));
@@ -199,6 +210,18 @@ fn of_rekor(group: &[&LogInstance], addresses: &[Address], is_joined: &mut [bool
         ListedKind::RekorV2(origin) => Some(origin.as_str().to_owned()),
         _ => name.clone(),
     };
+    // Without its port it would have the name of another log.
+    let is_ambiguous = |name: &String| {
+        let mut rests = others
+            .iter()
+            .filter_map(|other| other.strip_prefix(name.as_str()));
+        rests.any(|rest| rest.is_empty() || rest.starts_with(':'))
+    };
+    let called = called.map(|called| match &kind {
+        ListedKind::RekorV2(_) => called,
+        _ if is_ambiguous(&called) => place.to_owned(),
+        _ => called,
+    });
     ListedLog {
         name: called.unwrap_or_else(|| nameless(group)),
         kind,

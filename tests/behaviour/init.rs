@@ -442,6 +442,54 @@ fn the_logs_of_another_instance_come_from_its_repository() {
 }
 
 #[test]
+fn two_logs_of_one_host_are_written_so_that_the_monitor_accepts_them() {
+    let mut instance = Instance::new(&["at-machine-17"]);
+    instance.log("at-machine-17").grow(other_leaves(3));
+    // At the same address but for the port; nothing is served there.
+    let other = Instance::new(&[]).url("at-machine-17");
+    instance.rekor_v1 = vec![Instance::keyed(&other, KEY)];
+    instance.publish(&["at-machine-17"], &["at-machine-17"]);
+    let site = Site::new();
+    std::fs::write(site.path("root.json"), instance.root()).unwrap();
+    let mirror = instance.url("tuf");
+    let who = ["--identity", "jane@example.com"];
+    let more = ["--tuf-mirror", &mirror, "--root", "root.json"];
+    let start = ["--start", "beginning"];
+    let (written, _) = site.init(&[&who[..], &more, &start].concat());
+    let document = parsed(&written);
+    let logs = sections(&document, "log");
+    let logs: Vec<_> = logs
+        .iter()
+        .map(|log| {
+            let word = |key: &str| log.get(key).and_then(Item::as_str).unwrap_or_default();
+            (word("name"), word("type"), word("url"), word("origin"))
+        })
+        .collect();
+    let v2 = instance.url("at-machine-17");
+    let name_of_v1 = other
+        .strip_prefix("http://")
+        .unwrap()
+        .replace("/at-machine-17", "");
+    let name_of_v1 = name_of_v1.replacen("127.0.0.1", "127.0.0.1/at-machine-17", 1);
+    assert!(
+        logs.contains(&("machine-17", "rekor-v2", &v2, "machine-17")),
+        "{logs:?}"
+    );
+    assert!(
+        logs.contains(&(&name_of_v1, "rekor-v1", &other, "")),
+        "{logs:?}"
+    );
+    assert_eq!(logs.len(), 2);
+    let output = site.run(&["monitor", "--once"]);
+    let said = text(&output.stderr);
+    // The v1 log does not answer.
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(!said.contains("trust names a log of that origin"), "{said}");
+    let status = text(&site.run(&["status"]).stdout);
+    assert!(status.contains("machine-17"), "{status}");
+}
+
+#[test]
 fn a_repository_that_cannot_be_trusted_or_reached_is_3_and_nothing_is_written() {
     let mut instance = Instance::new(&["one"]);
     instance.publish(&["one"], &[]);

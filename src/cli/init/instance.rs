@@ -140,6 +140,14 @@ impl Instance {
         is_guided: bool,
     ) -> anyhow::Result<Self> {
         let now = clock::now();
+        // The logs that trust names are followed under their origins.
+        let named: Vec<String> = listed
+            .iter()
+            .filter_map(|log| match &log.kind {
+                ListedKind::RekorV2(origin) => Some(origin.as_str().to_owned()),
+                _ => None,
+            })
+            .collect();
         // A file names no logs to be followed by themselves.
         let by_itself = !matches!(source, Source::TrustedRoot(_));
         let http = http::Client::new(http::Settings {
@@ -189,9 +197,11 @@ impl Instance {
                 (ListedKind::RekorV2(origin), _) if !by_itself => {
                     logs.push(log(Protocol::RekorV2, Some(origin)));
                 }
-                (_, Some(Spoken::RekorV2(origin))) => {
-                    logs.push(log(Protocol::RekorV2, Some(&origin)));
-                }
+                (_, Some(Spoken::RekorV2(origin))) => logs.push(Log {
+                    // As one that trust names is called: its address may be that of a machine with several logs.
+                    name: origin.as_str().to_owned(),
+                    ..log(Protocol::RekorV2, Some(&origin))
+                }),
                 (ListedKind::RekorV1, _) => logs.push(log(Protocol::RekorV1, None)),
                 (ListedKind::Ct, Some(Spoken::Ct(protocol, origin))) => logs.push(Log {
                     name: format!("ct-{}", listed.name),
@@ -203,6 +213,7 @@ impl Instance {
             }
         }
         drop(found);
+        distinguish(&mut logs, &named);
         if logs.is_empty() && !by_itself && !unfollowed.is_empty() {
             let why = unfollowed.join("; ");
             return Err(
@@ -317,6 +328,23 @@ fn first_line(note: &[u8]) -> Option<Origin> {
     Origin::new(std::str::from_utf8(first).ok()?).ok()
 }
 
+/// Gives each log a name of its own, which is also none of `taken` unless that is its origin: the monitor refuses a configuration
+/// with a name twice.
+fn distinguish(logs: &mut [Log], taken: &[String]) {
+    let mut used: Vec<String> = Vec::new();
+    for log in logs {
+        let is_own = log.origin.as_deref() == Some(log.name.as_str());
+        let is_free = |name: &String| !used.contains(name) && (is_own || !taken.contains(name));
+        if !is_free(&log.name) {
+            let mut names = (2..).map(|number: u32| format!("{}-{number}", log.name));
+            if let Some(name) = names.find(|name| !used.contains(name) && !taken.contains(name)) {
+                log.name = name;
+            }
+        }
+        used.push(log.name.clone());
+    }
+}
+
 /// Why nothing is written down for a log that is listed; `None` if nothing has to be.
 fn nothing_for(log: &ListedLog) -> Option<String> {
     let why = match &log.kind {
@@ -378,6 +406,27 @@ mod tests {
         listed.sort_unstable();
         known.sort_unstable();
         assert_eq!(known, listed);
+    }
+
+    #[test]
+    fn each_log_has_a_name_of_its_own() {
+        let log = |name: &str, origin: Option<&str>| Log {
+            name: name.to_owned(),
+            protocol: Protocol::RekorV1,
+            url: String::new(),
+            origin: origin.map(str::to_owned),
+        };
+        let mut logs = [
+            log("a", None),
+            log("a", None),
+            log("b", None),
+            log("b", Some("b")),
+            log("a-2", None),
+            log("c", Some("c")),
+        ];
+        distinguish(&mut logs, &["b".to_owned(), "c".to_owned()]);
+        let names: Vec<_> = logs.iter().map(|log| log.name.as_str()).collect();
+        assert_eq!(names, ["a", "a-2", "b-2", "b", "a-2-2", "c"]);
     }
 
     #[test]

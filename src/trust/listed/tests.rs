@@ -240,6 +240,35 @@ fn a_log_with_an_ecdsa_key_is_v1_unless_a_document_contains_another_version() {
 }
 
 #[test]
+fn logs_of_one_host_at_different_ports_are_different_logs() {
+    let (v2, v1) = ("http://127.0.0.1:24160", "http://127.0.0.1:24161");
+    let root = root(&[ed25519(1, "machine-17", v2), ecdsa(v1)], &[]);
+    let of_v1 = row("127.0.0.1:24161", "v1", "http://127.0.0.1:24161/");
+    for addresses in [
+        vec![signing(v2, 2), signing(v1, 1)],
+        vec![signing(v1, 1), signing(v2, 2)],
+        vec![signing(v2, 2)],
+    ] {
+        assert_eq!(
+            described(&listed(&root, &addresses, &[])),
+            [
+                row("127.0.0.1:24160", "v2 unnamed", "http://127.0.0.1:24160/"),
+                of_v1.clone()
+            ]
+        );
+    }
+    // The origin of one, in a document, is not that of the other.
+    let named = [reading(v2, "machine-17"), signing(v1, 1)];
+    assert_eq!(
+        described(&listed(&root, &named, &[])),
+        [
+            of_v1,
+            row("machine-17", "v2 machine-17", "http://127.0.0.1:24160/")
+        ]
+    );
+}
+
+#[test]
 fn a_log_without_an_address_has_its_id_as_name_and_one_with_several_keys_ends_with_the_last() {
     let bare = root(&[ed25519(1, "one.example", ""), ecdsa("")], &[]);
     let logs = listed(&bare, &[], &[]);
