@@ -248,7 +248,8 @@ impl Source<'_, '_> {
                     "the watch {:?} looks for signings of this repository: a thief of its workflow could register his own",
                     watch.name
                 ),
-                "give allowed_signers, or authority = \"signer\", or use a repository that no watched workflow can push to"
+                "give allowed_signers, or authority = \"signer\", or use a repository that no watched workflow can push to; \
+                 a watch by numbers alone may mean any repository: add source_repository_uri to it"
                     .to_owned(),
             );
         }

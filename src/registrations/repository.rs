@@ -5,6 +5,7 @@
 
 use url::Url;
 
+use crate::identity::Extension;
 use crate::watch::{Conditions, Watch};
 
 /// Why a URL cannot be that of a git repository; `None` if it can.
@@ -49,8 +50,10 @@ pub fn repository_error(written: &str) -> Option<&'static str> {
 
 /// The first of the watches that select signings of the repository at this URL, as far as the names in it show.
 ///
-/// Compared as the most lenient reader would: without regard to scheme, user, port, case and `.git`. A watch that selects by a
-/// number, a key or a regular expression that does not begin with the repository's name is not recognised.
+/// Compared as the most lenient reader would: without regard to scheme, user, port, case and `.git`. A watch that selects by the
+/// number of a repository or of its owner, and by no name, may look for any repository of the provider, so it is recognised for
+/// each of them. One that selects by a key, or by a regular expression that does not begin with the repository's name, is not
+/// recognised.
 pub fn names_watched_repository<'w>(url: &Url, watches: &'w [Watch]) -> Option<&'w Watch> {
     let repository = plain(url.as_str());
     if url.scheme() == "file" || repository.is_empty() {
@@ -59,7 +62,47 @@ pub fn names_watched_repository<'w>(url: &Url, watches: &'w [Watch]) -> Option<&
     watches.iter().find(|watch| {
         let sets = std::iter::once(&watch.conditions).chain(&watch.any);
         sets.flat_map(names).any(|name| is_of(&name, &repository))
+            || is_by_number(watch, &repository)
     })
+}
+
+/// Whether the watch selects by a number alone, and the repository is of a provider whose numbers it may mean.
+fn is_by_number(watch: &Watch, repository: &str) -> bool {
+    let host = repository.split('/').next().unwrap_or_default();
+    let none = Conditions::default();
+    let alternatives: Vec<&Conditions> = match watch.any.as_slice() {
+        [] => vec![&none],
+        any => any.iter().collect(),
+    };
+    alternatives.into_iter().any(|set| {
+        let both = [&watch.conditions, set];
+        let has_number = NUMBERS.iter().any(|number| {
+            let has = |set: &&Conditions| {
+                set.extension.contains_key(number) || set.extension_glob.contains_key(number)
+            };
+            both.iter().any(has)
+        });
+        let is_named = |set: &&Conditions| names(set).iter().any(|(name, _)| name.contains("://"));
+        let mut issuers = both.iter().flat_map(|set| &set.issuer).peekable();
+        let may_be_its =
+            issuers.peek().is_none() || issuers.any(|issuer| may_certify(issuer, host));
+        has_number && !both.iter().any(is_named) && may_be_its
+    })
+}
+
+/// The extensions that identify a repository by the numbers of its provider.
+const NUMBERS: [Extension; 2] = [
+    Extension::SourceRepositoryIdentifier,
+    Extension::SourceRepositoryOwnerIdentifier,
+];
+
+/// Whether workflows of repositories at this host may get certificates of this issuer.
+fn may_certify(issuer: &str, host: &str) -> bool {
+    match issuer {
+        "https://token.actions.githubusercontent.com" => host == "github.com",
+        "https://gitlab.com" => host == "gitlab.com",
+        _ => true,
+    }
 }
 
 /// The names that a set of conditions looks for: each with whether it is only the beginning of one.
@@ -143,6 +186,12 @@ fn plain(url: &str) -> String {
         Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
         _ => host,
     };
+    // Under these hosts the providers offer the same repositories.
+    let host = match host.to_ascii_lowercase().as_str() {
+        "ssh.github.com" | "www.github.com" => "github.com".to_owned(),
+        "altssh.gitlab.com" => "gitlab.com".to_owned(),
+        other => other.to_owned(),
+    };
     without_ends(&format!("{host}/{}", path.trim_start_matches('/')))
 }
 
@@ -160,7 +209,6 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
     use super::*;
-    use crate::identity::Extension;
     use crate::watch::{Glob, SanRegex};
 
     fn watch(change: impl FnOnce(&mut Conditions)) -> Vec<Watch> {
@@ -210,6 +258,7 @@ mod tests {
             "https://GitHub.com:443/Org/Falcon/",
             "ssh://git@github.com/org/falcon.git",
             "ssh://git@github.com:22/org/falcon",
+            "ssh://git@ssh.github.com:443/org/falcon.git",
         ] {
             assert_eq!(repository_error(url), None, "{url}");
             let parsed = Url::parse(url).unwrap();
@@ -239,6 +288,71 @@ mod tests {
             names_watched_repository(&other, &watches[2]).is_some(),
             "the whole organisation"
         );
+    }
+
+    #[test]
+    fn a_watch_by_a_number_alone_may_mean_any_repository_of_its_provider() {
+        let number = |c: &mut Conditions| {
+            let number = vec!["463804977".to_owned()];
+            c.extension
+                .insert(Extension::SourceRepositoryIdentifier, number);
+        };
+        let github = "https://token.actions.githubusercontent.com".to_owned();
+        let at_github = Url::parse("https://github.com/org/releases").unwrap();
+        let elsewhere = Url::parse("https://git.example/org/releases").unwrap();
+        let recognised =
+            |url: &Url, watches: &[Watch]| names_watched_repository(url, watches).is_some();
+
+        let by_number = watch(number);
+        assert!(recognised(&at_github, &by_number) && recognised(&elsewhere, &by_number));
+        let by_owner = watch(|c| {
+            let globs = vec![Glob::new("1*")];
+            c.extension_glob
+                .insert(Extension::SourceRepositoryOwnerIdentifier, globs);
+        });
+        assert!(recognised(&at_github, &by_owner));
+        // The issuer says whose numbers they are.
+        let of_github = watch(|c| {
+            number(c);
+            c.issuer.push(github.clone());
+        });
+        assert!(recognised(&at_github, &of_github) && !recognised(&elsewhere, &of_github));
+        let of_gitlab = watch(|c| {
+            number(c);
+            c.issuer.push("https://gitlab.com".to_owned());
+        });
+        assert!(!recognised(&at_github, &of_gitlab));
+        // A name beside the number says which repository it is.
+        let named = watch(|c| {
+            number(c);
+            c.san_glob
+                .push(Glob::new("https://github.com/org/falcon/*"));
+        });
+        assert!(!recognised(&at_github, &named));
+        assert!(recognised(
+            &Url::parse("https://github.com/org/falcon").unwrap(),
+            &named
+        ));
+        // Each alternative of a watch counts.
+        let mut any = watch(|c| c.issuer.push(github.clone()));
+        let mut by_name = Conditions::default();
+        by_name
+            .san_glob
+            .push(Glob::new("https://github.com/org/falcon/*"));
+        let mut numbered = Conditions::default();
+        number(&mut numbered);
+        any[0].any = vec![by_name.clone()];
+        assert!(!recognised(&at_github, &any));
+        any[0].any = vec![by_name, numbered];
+        assert!(recognised(&at_github, &any) && !recognised(&elsewhere, &any));
+        // A local repository has no workflows.
+        let local = Url::parse("file:///srv/releases.git").unwrap();
+        assert!(!recognised(&local, &by_number));
+        // Neither is a key a repository.
+        assert!(!recognised(
+            &at_github,
+            &watch(|c| c.key_sha256.push([7; 32]))
+        ));
     }
 
     #[test]

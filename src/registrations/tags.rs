@@ -26,8 +26,18 @@ pub(super) async fn read<S>(
 where
     S: RegistrationSources + ?Sized,
 {
+    let tags = if settings.has_tag() {
+        store.signed_tags(watches, MAX_TAGS).await?
+    } else {
+        Vec::new()
+    };
+    fetch(settings, &tags, http, collector).await;
+    Ok(())
+}
+
+/// Asks for the URL of each of these tags, or for the one URL of a source without them.
+async fn fetch(settings: &TagSettings, tags: &[String], http: &Client, collector: &mut Collector) {
     let urls: Vec<Url> = if settings.has_tag() {
-        let tags = store.signed_tags(watches, MAX_TAGS).await?;
         tags.iter().filter_map(|tag| settings.url_of(tag)).collect()
     } else {
         settings.plain_url().into_iter().collect()
@@ -62,5 +72,110 @@ where
             }
         }
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
+    use std::sync::{Arc, Mutex};
+    use std::thread;
+
+    use super::*;
+    use crate::expect::Authority;
+    use crate::http::AddressPolicy;
+
+    const BUNDLE: &[u8] =
+        include_bytes!("../../tests/data/bundles/rekor-v2-hashedrekord-dsse.json");
+
+    /// A server on loopback that publishes the bundle of the tag `v1.0+b` at the path that is this tag in one segment, redirects
+    /// `within` there and `elsewhere` to another host, and records every path that it is asked for.
+    fn server() -> (u16, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let asking = Arc::clone(&asked);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                let first = lines.next().unwrap().unwrap();
+                while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+                let path = first.split(' ').nth(1).unwrap().to_owned();
+                asking.lock().unwrap().push(path.clone());
+                let redirect = |to: &str| format!("302 Found\r\nLocation: {to}");
+                let (status, body) = match path.as_str() {
+                    "/d/v1.0%2Bb/model.sig" => ("200 OK".to_owned(), BUNDLE),
+                    "/d/within/model.sig" => (redirect("/d/v1.0%2Bb/model.sig"), &b""[..]),
+                    "/d/elsewhere/model.sig" => {
+                        (redirect("http://other.example/model.sig"), &b""[..])
+                    }
+                    _ => ("404 Not Found".to_owned(), &b""[..]),
+                };
+                let head = format!(
+                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                    body.len()
+                );
+                stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+            }
+        });
+        (port, asked)
+    }
+
+    #[tokio::test]
+    async fn a_tag_is_asked_for_as_one_segment_and_leads_to_no_other_path_and_no_other_host() {
+        let (port, asked) = server();
+        let template = format!("http://127.0.0.1:{port}/d/{{tag}}/model.sig");
+        let policy = AddressPolicy::allowing(["127.0.0.1"]);
+        let settings = TagSettings::new(&template, Vec::new(), policy).unwrap();
+        let long = "x".repeat(201);
+        let tags: Vec<String> = [
+            "v1.0+b",
+            ".",
+            "..",
+            "",
+            &long,
+            "../../etc/passwd",
+            "a/../../b",
+            "%2e%2e",
+            "x?y#z",
+            "@evil.example\\",
+            "within",
+            "elsewhere",
+        ]
+        .map(str::to_owned)
+        .into();
+        let mut collector = Collector::new("tags", Authority::Signer, None, Vec::new());
+        fetch(&settings, &tags, &Client::default(), &mut collector).await;
+        let asked = asked.lock().unwrap().clone();
+        assert_eq!(
+            asked,
+            [
+                "/d/v1.0%2Bb/model.sig",
+                "/d/..%2F..%2Fetc%2Fpasswd/model.sig",
+                "/d/a%2F..%2F..%2Fb/model.sig",
+                "/d/%252e%252e/model.sig",
+                "/d/x%3Fy%23z/model.sig",
+                "/d/%40evil.example%5C/model.sig",
+                "/d/within/model.sig",
+                "/d/v1.0%2Bb/model.sig",
+                "/d/elsewhere/model.sig",
+            ]
+        );
+        let collected = collector.finish();
+        let files: Vec<_> = collected.new.iter().map(|new| new.file.as_str()).collect();
+        let url = |tag: &str| format!("http://127.0.0.1:{port}/d/{tag}/model.sig");
+        assert_eq!(files, [url("v1.0%2Bb"), url("within")]);
+        let [problem] = collected.problems.as_slice() else {
+            panic!("{:?}", collected.problems)
+        };
+        assert!(
+            problem.contains("/d/elsewhere/model.sig: redirects to ")
+                && problem.contains("other.example")
+                && problem.contains("which is not followed"),
+            "{problem}"
+        );
+    }
 }
