@@ -28,6 +28,7 @@ mod logs;
 mod lookup_queue;
 mod lookups;
 mod memory;
+mod migrations;
 mod moments;
 mod open;
 mod outbox;

@@ -5,17 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::Sqlite;
-use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use super::fail::{self, Fail};
 use super::files::{self, Place};
+use super::migrations::{MIGRATIONS, newest};
 use super::{SqliteStore, StoreLock, lock};
 use crate::store::{Settings, StoreError};
-
-/// Every schema that this version knows, built into the program.
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// `PRAGMA application_id` of a modelwatch database: "mwat".
 const APPLICATION_ID: i64 = 0x6d77_6174;
@@ -261,15 +258,6 @@ fn opening(error: sqlx::Error, path: &Path) -> StoreError {
         StoreError::Database { path, source, .. } => StoreError::Open { path, source },
         other => other,
     }
-}
-
-/// The newest schema that this version knows.
-fn newest() -> i64 {
-    MIGRATIONS
-        .iter()
-        .map(|migration| migration.version)
-        .max()
-        .unwrap_or(0)
 }
 
 /// The schema of the database, 0 for an empty one. A newer one, or that of another program, is an error.
