@@ -20,7 +20,9 @@ fn main() -> io::Result<()> {
             )));
         };
         let number: i64 = number.parse().map_err(|error| {
-            io::Error::other(format!("{DIRECTORY}/{file}: {number:?} is no number: {error}"))
+            io::Error::other(format!(
+                "{DIRECTORY}/{file}: {number:?} is no number: {error}"
+            ))
         })?;
         files.push((number, name.replace('_', " "), file.into_owned()));
     }

@@ -26,6 +26,7 @@ mod signing;
 mod status;
 mod values;
 mod verify_evidence;
+mod version;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -135,6 +136,10 @@ enum Command {
     Completions(generate::CompletionsArgs),
     /// Write the man pages into a directory
     Man(generate::ManArgs),
+    /// Print the version of this program, and what its build contains
+    ///
+    /// A database that a newer version has written names the oldest version that may open it.
+    Version(version::Args),
 }
 
 /// Parses the command line, runs the command, answers its exit code.
@@ -165,6 +170,7 @@ pub fn main() -> ExitCode {
         Command::VerifyEvidence(args) => verify_evidence::run(&args),
         Command::Completions(args) => generate::completions(&args, Cli::command()),
         Command::Man(args) => generate::man(&args, Cli::command()),
+        Command::Version(args) => version::run(&args),
         Command::Watch(command) => watch::run(&command),
         command => match runtime() {
             Ok(runtime) => {
@@ -210,7 +216,8 @@ async fn run(command: Command, config: &Path, screen: &logging::Screen) -> anyho
         | Command::Digest(_)
         | Command::VerifyEvidence(_)
         | Command::Completions(_)
-        | Command::Man(_) => {
+        | Command::Man(_)
+        | Command::Version(_) => {
             unreachable!("these ran without a runtime")
         }
     }

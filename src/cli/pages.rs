@@ -511,6 +511,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             "modelwatch man /usr/local/share/man/man1",
         )],
     ),
+    (
+        "version",
+        &[example("For a script", "modelwatch version --json")],
+    ),
 ];
 
 /// A command, with examples on its help page and on those of the commands below it. `path` is its words after the

@@ -27,7 +27,8 @@ pub enum StoreError {
     },
     /// A newer version wrote the database.
     #[error(
-        "{path} was written by a newer modelwatch (schema {found}, this version supports {known}): upgrade this program"
+        "{path} was written by a newer modelwatch (schema {found}, this version supports {known}): {}",
+        upgrade(oldest.as_deref())
     )]
     Newer {
         /// The database.
@@ -36,6 +37,8 @@ pub enum StoreError {
         found: i64,
         /// The newest that this version knows.
         known: i64,
+        /// The oldest version that may open it, as far as the database names a newer one than this.
+        oldest: Option<String>,
     },
     /// An older version wrote the database, and it was opened for reading only.
     #[error(
@@ -120,6 +123,14 @@ pub enum StoreError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// What to do about a database of a newer version. `oldest` comes from the database, and was parsed as a version.
+fn upgrade(oldest: Option<&str>) -> String {
+    match oldest {
+        Some(oldest) => format!("use modelwatch {oldest} or newer"),
+        None => "upgrade this program".to_owned(),
+    }
 }
 
 /// The processes that hold the lock of a database, as far as it is known.

@@ -275,7 +275,8 @@ fn every_field_of_the_json_is_documented_and_no_other() {
 
     let json = Page::read("docs/json.md").text;
     let (of_finding, rest) = json.split_once("\n## A registration\n").unwrap();
-    let (of_registration, of_status) = rest.split_once("\n## The status\n").unwrap();
+    let (of_registration, rest) = rest.split_once("\n## The status\n").unwrap();
+    let (of_status, of_version) = rest.split_once("\n## The version\n").unwrap();
     assert_eq!(rows(of_finding), fields(&finding, ""));
     let registration = print(&[&config[..], &["expect", "list", "--json"]].concat());
     assert_eq!(rows(of_registration), fields(&registration, ""));
@@ -283,6 +284,8 @@ fn every_field_of_the_json_is_documented_and_no_other() {
     in_status.extend(fields(&status["logs"][0], "logs[]."));
     in_status.extend(fields(&status["watches"][0], "watches[]."));
     assert_eq!(rows(of_status), in_status);
+    let version = print(&["version", "--json"]);
+    assert_eq!(rows(of_version), fields(&version, ""));
 }
 
 /// The first cells of the rows of a table.

@@ -20,6 +20,18 @@ async fn raw(path: &Path, sql: &'static str) {
     sqlx::Connection::close(connection).await.unwrap();
 }
 
+/// A single text.
+async fn text(path: &Path, sql: &'static str) -> String {
+    let options = SqliteConnectOptions::new().filename(path);
+    let mut connection: SqliteConnection = options.connect().await.unwrap();
+    let found = sqlx::query_scalar(sql)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    sqlx::Connection::close(connection).await.unwrap();
+    found
+}
+
 async fn begun(dir: &TempDir) -> SqliteStore {
     let store = SqliteStore::open(settings(dir.path().join("store.db")))
         .await
@@ -78,6 +90,51 @@ async fn a_newer_database_is_refused_by_writers_and_readers() {
     assert!(matches!(writer, Err(StoreError::Newer { found: 99, .. })));
     let reader = SqliteStore::open_read_only(settings).await;
     assert!(matches!(reader, Err(StoreError::Newer { found: 99, .. })));
+}
+
+#[tokio::test]
+async fn a_newer_database_names_the_oldest_version_that_may_open_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path().join("store.db"));
+    begun(&dir).await.close().await;
+    // This version may open what it has written.
+    let of_this_version = "SELECT value FROM memory WHERE key = 'oldest version'";
+    assert_eq!(
+        text(&settings.path, of_this_version).await,
+        env!("CARGO_PKG_VERSION")
+    );
+    // A later version, with and without a migration of its own.
+    let raise = "UPDATE memory SET value = '78.0.1' WHERE key = 'oldest version'";
+    let migrate = "INSERT INTO _sqlx_migrations VALUES (99, 'x', 0, 1, x'00', 1)";
+    for change in [raise, migrate] {
+        raw(&settings.path, change).await;
+        let writer = SqliteStore::open(settings.clone()).await.map(drop);
+        let reader = SqliteStore::open_read_only(settings.clone())
+            .await
+            .map(drop);
+        for refused in [writer, reader] {
+            let message = refused.unwrap_err().to_string();
+            assert!(
+                message.ends_with(": use modelwatch 78.0.1 or newer"),
+                "{message}"
+            );
+        }
+    }
+    raw(
+        &settings.path,
+        "DELETE FROM _sqlx_migrations WHERE version = 99",
+    )
+    .await;
+    raw(
+        &settings.path,
+        "UPDATE memory SET value = 'x' WHERE key = 'oldest version'",
+    )
+    .await;
+    let damaged = SqliteStore::open(settings).await;
+    assert!(
+        matches!(damaged, Err(StoreError::Corrupt { .. })),
+        "{damaged:?}"
+    );
 }
 
 #[tokio::test]

@@ -160,6 +160,33 @@ async fn each_tree_of_an_earlier_version_gets_its_log_and_reading_continues() {
 }
 
 #[tokio::test]
+async fn a_database_of_every_earlier_schema_is_brought_to_this_one() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+    let all = Migrator::new(directory).await.unwrap();
+    let numbers: Vec<i64> = all.iter().map(|migration| migration.version).collect();
+    for number in numbers {
+        let dir = tempfile::tempdir().unwrap();
+        let path = database(&dir);
+        let until = all.iter().filter(|migration| migration.version <= number);
+        let earlier = Migrator::with_migrations(until.cloned().collect());
+        let mut connection = connect(&path).await;
+        earlier.run(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        let store = SqliteStore::open(settings(path.clone())).await.unwrap();
+        assert_eq!(store.trees().await.unwrap().len(), 0, "{number}");
+        store.close().await;
+        // It records which versions may open it from now on.
+        let mut connection = connect(&path).await;
+        let recorded: String =
+            sqlx::query_scalar("SELECT value FROM memory WHERE key = 'oldest version'")
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+        assert_eq!(recorded, env!("CARGO_PKG_VERSION"), "{number}");
+    }
+}
+
+#[tokio::test]
 async fn a_pass_over_each_kind_of_log_continues_after_the_upgrade() {
     let dir = tempfile::tempdir().unwrap();
     earlier(&database(&dir), ROWS).await;

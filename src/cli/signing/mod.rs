@@ -23,6 +23,7 @@ mod sigstore;
 mod spelling;
 mod stamping;
 mod stamps;
+mod token;
 mod tree;
 mod trusted;
 mod verify;

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use model_signing::MAX_PEM_BYTES;
 use model_signing::key::PrivateKey;
-use model_signing::pkcs11::{TokenSigner, Uri};
 use model_signing::sign::{self, CertificateSigner, KeySigner, Signer};
 use model_signing::statement::Statement;
 use model_signing::verify::{SignatureFile, Warning};
@@ -17,6 +16,7 @@ use super::keyless;
 use super::messages::{Warnings, print, say};
 use super::sigstore::{self, SigstoreArgs};
 use super::stamping;
+use super::token;
 use crate::cli::output::{Mistake, Outcome, causes};
 use crate::clock;
 
@@ -346,13 +346,11 @@ impl ChainArgs {
 }
 
 impl TokenArgs {
-    fn signer(&self) -> anyhow::Result<TokenSigner> {
-        let uri: Uri = self.pkcs11_uri.parse().context("--pkcs11-uri")?;
-        Ok(TokenSigner::open(&uri)?)
+    fn signer(&self) -> anyhow::Result<impl Signer + use<>> {
+        token::open(&self.pkcs11_uri)
     }
 
-    fn signer_for(&self, certificate: &[u8]) -> anyhow::Result<TokenSigner> {
-        let uri: Uri = self.pkcs11_uri.parse().context("--pkcs11-uri")?;
-        Ok(TokenSigner::open_for_certificate(&uri, certificate)?)
+    fn signer_for(&self, certificate: &[u8]) -> anyhow::Result<impl Signer + use<>> {
+        token::open_for_certificate(&self.pkcs11_uri, certificate)
     }
 }

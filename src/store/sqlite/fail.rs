@@ -22,6 +22,14 @@ pub(super) enum Fail {
     Displaced(String),
 }
 
+/// An error while a database is opened.
+pub(super) fn opening(error: sqlx::Error, path: &Path) -> StoreError {
+    match Fail::Sql(error).during("opening it", path) {
+        StoreError::Database { path, source, .. } => StoreError::Open { path, source },
+        other => other,
+    }
+}
+
 impl Fail {
     /// A stored value that this program does not write.
     pub(super) fn corrupt(what: impl Into<String>) -> Self {

@@ -40,7 +40,7 @@ mod tests {
     #[tokio::test]
     async fn the_migrations_are_those_of_the_directory() {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
-        let of_directory = Migrator::new(directory).await.unwrap();
+        let of_directory = Migrator::new(directory).await.expect("the directory");
         let compared = |migrator: &Migrator| -> Vec<_> {
             migrator
                 .iter()

@@ -9,6 +9,7 @@ mod transaction;
 
 mod backup;
 mod batch;
+mod compatibility;
 #[cfg(test)]
 mod cost;
 mod coverage;

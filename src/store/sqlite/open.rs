@@ -8,14 +8,12 @@ use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
-use super::fail::{self, Fail};
+use super::compatibility::{self, version};
+use super::fail::{self, Fail, opening};
 use super::files::{self, Place};
 use super::migrations::{MIGRATIONS, newest};
 use super::{SqliteStore, StoreLock, lock};
 use crate::store::{Settings, StoreError};
-
-/// `PRAGMA application_id` of a modelwatch database: "mwat".
-const APPLICATION_ID: i64 = 0x6d77_6174;
 
 /// How long a writer waits for another process's transaction, such as `expect add` for a batch.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -90,6 +88,11 @@ impl SqliteStore {
         lock::take(&settings.path)
     }
 
+    /// The newest schema that this version knows: the number of its last migration.
+    pub fn newest_schema() -> i64 {
+        newest()
+    }
+
     /// Every file that belongs to a database, whether it exists or not.
     pub fn files(database: &Path) -> Vec<PathBuf> {
         files::all(database)
@@ -143,6 +146,7 @@ async fn writable(settings: &Settings) -> Result<(SqlitePool, SqlitePool, Place)
                 source: error.into(),
             })?;
     }
+    compatibility::record(&writer, path).await?;
     // Only now: a database of another program was refused above, and is unchanged.
     sqlx::query("PRAGMA journal_mode = WAL")
         .execute(&writer)
@@ -251,45 +255,4 @@ async fn first_read(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::E
         .execute(&reader)
         .await?;
     Ok(reader)
-}
-
-fn opening(error: sqlx::Error, path: &Path) -> StoreError {
-    match Fail::Sql(error).during("opening it", path) {
-        StoreError::Database { path, source, .. } => StoreError::Open { path, source },
-        other => other,
-    }
-}
-
-/// The schema of the database, 0 for an empty one. A newer one, or that of another program, is an error.
-async fn version(pool: &SqlitePool, path: &Path) -> Result<i64, StoreError> {
-    let (application, tables, migrated): (i64, i64, i64) = sqlx::query_as(
-        "SELECT (SELECT application_id FROM pragma_application_id),
-                (SELECT count(*) FROM sqlite_schema WHERE type = 'table'),
-                (SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations')",
-    )
-    .fetch_one(pool)
-    .await
-    .map_err(|error| opening(error, path))?;
-    if application != APPLICATION_ID {
-        // sqlx creates its table before the first migration sets the id: a crash between the two is possible.
-        if application == 0 && tables == migrated {
-            return Ok(0);
-        }
-        return Err(StoreError::NotADatabase {
-            path: path.to_owned(),
-            what: "the database of another program",
-        });
-    }
-    let found: i64 = sqlx::query_scalar("SELECT ifnull(max(version), 0) FROM _sqlx_migrations")
-        .fetch_one(pool)
-        .await
-        .map_err(|error| opening(error, path))?;
-    if found > newest() {
-        return Err(StoreError::Newer {
-            path: path.to_owned(),
-            found,
-            known: newest(),
-        });
-    }
-    Ok(found)
 }
