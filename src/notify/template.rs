@@ -19,7 +19,7 @@ const TEMPLATE_LIMIT_BYTES: usize = 64 * 1024;
 
 /// Work of one rendering, in the unit of minijinja: an instruction, or 64 bytes that are made or written. The largest
 /// message, with 4 MiB of findings, can be written twice.
-const FUEL: u64 = 1_000_000;
+const FUEL: u64 = 4_000_000;
 
 /// Size of a body. No receiver of webhooks takes more.
 const OUTPUT_LIMIT_BYTES: usize = 8 * 1024 * 1024;
