@@ -1,5 +1,7 @@
 //! Leaves of certificate transparency logs (RFC 6962 §3.4): who was issued a certificate.
 
+use jiff::Timestamp;
+
 use super::error::EntryError;
 use super::kind::Kind;
 use super::reading::Reading;
@@ -55,6 +57,14 @@ pub fn parse_certificate(leaf: &[u8], beside: Option<&[u8]>) -> Result<Entry, En
     let mut reading = Reading::default();
     reading.verifier(Ok(Signer::Certificate(Box::new(certificate))), None, None);
     Ok(reading.entry(kind))
+}
+
+/// When a CT log logged an entry, as it states in the leaf: version 0, leaf type 0, milliseconds (RFC 6962 §3.4). `None` if it is
+/// not such a leaf.
+pub fn logged_at(leaf: &[u8]) -> Option<Timestamp> {
+    let (bytes, _) = leaf.strip_prefix(&[0, 0])?.split_first_chunk::<8>()?;
+    let milliseconds = i64::try_from(u64::from_be_bytes(*bytes)).ok()?;
+    Timestamp::from_millisecond(milliseconds).ok()
 }
 
 /// A TLS vector with a length of three bytes, and what follows it.
@@ -184,5 +194,20 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    #[test]
+    fn the_time_of_a_certificate_log_s_leaf_is_in_its_header() {
+        let mut leaf = vec![0, 0];
+        leaf.extend(1_763_712_000_000_u64.to_be_bytes());
+        assert_eq!(logged_at(&leaf), Timestamp::from_second(1_763_712_000).ok());
+        for broken in [
+            &leaf[..9],
+            &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+            &[0; 0],
+            &[0, 0, 255, 255, 255, 255, 255, 255, 255, 255],
+        ] {
+            assert_eq!(logged_at(broken), None, "{broken:?}");
+        }
     }
 }

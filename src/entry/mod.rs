@@ -25,11 +25,11 @@ mod tests;
 mod v1;
 mod v2;
 
-pub use ct::parse_certificate;
+pub use ct::{logged_at, parse_certificate};
 pub use digest::{Digest, HashAlgorithm};
 pub use error::{EntryError, Unreadable};
 pub use kind::Kind;
 pub use parse::parse;
 pub use search::{Found, search};
 pub use signing::{Entry, MAX_LEAF_BYTES, MAX_SIGNINGS, Signing};
-pub use statement::Statement;
+pub use statement::{Statement, statement_digests};

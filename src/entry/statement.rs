@@ -1,6 +1,6 @@
 //! The signed content, if the log serves it beside the entry: an in-toto statement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -115,6 +115,63 @@ impl Statement {
     }
 }
 
+/// Most digests of one statement that are kept: models have thousands of files, not millions.
+const MAX_DIGESTS: usize = 20_000;
+
+/// Longest digest that is kept, in characters: SHA-512 in hex with the name of the algorithm has 135.
+const MAX_DIGEST_CHARS: usize = 160;
+
+#[derive(Deserialize)]
+struct RawManifest {
+    #[serde(default)]
+    predicate: RawPredicate,
+}
+
+#[derive(Deserialize, Default)]
+struct RawPredicate {
+    #[serde(default)]
+    resources: Vec<RawResource>,
+}
+
+#[derive(Deserialize)]
+struct RawResource {
+    #[serde(default)]
+    algorithm: String,
+    #[serde(default)]
+    digest: String,
+}
+
+/// What a statement is about: the digests of its subjects, and of the files that the manifest of a model signature lists, as
+/// `algorithm:hex` in lower case, each once. Empty if `payload` is not a statement with exactly one meaning.
+pub fn statement_digests(payload: &[u8]) -> Vec<String> {
+    if Statement::parse(payload).is_none() {
+        return Vec::new();
+    }
+    let subjects = serde_json::from_slice::<RawStatement>(payload)
+        .map(|statement| statement.subject)
+        .unwrap_or_default();
+    // The predicate of another type may have any form.
+    let resources = serde_json::from_slice::<RawManifest>(payload)
+        .map(|manifest| manifest.predicate.resources)
+        .unwrap_or_default();
+    let of_subjects = subjects.into_iter().flat_map(|subject| subject.digest);
+    let of_files = resources
+        .into_iter()
+        .map(|resource| (resource.algorithm, resource.digest));
+    let mut digests = BTreeSet::new();
+    for (algorithm, hex) in of_subjects.chain(of_files) {
+        let is_digest = !hex.is_empty() && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let digest = format!("{algorithm}:{hex}").to_ascii_lowercase();
+        if is_digest && digest.chars().count() <= MAX_DIGEST_CHARS {
+            digests.insert(digest);
+        }
+        if digests.len() >= MAX_DIGESTS {
+            break;
+        }
+    }
+    digests.into_iter().collect()
+}
+
 impl fmt::Display for Statement {
     /// Its type and subjects; the signer chose the text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,6 +223,27 @@ mod tests {
         );
         let read = Statement::signed(&signing(slsa.as_bytes()), slsa.as_bytes());
         assert!(!read.expect("what was signed").is_of_a_model());
+    }
+
+    #[test]
+    fn a_statement_is_about_its_subjects_and_the_files_of_its_manifest() {
+        let statement = OMS.replace(
+            r#""predicate":{}"#,
+            r#""predicate":{"resources":[{"name":"a","algorithm":"sha256","digest":"EE"},{"name":"b","algorithm":"sha256","digest":"x"}]}"#,
+        );
+        assert_eq!(
+            statement_digests(statement.as_bytes()),
+            [
+                "sha256:aa",
+                "sha256:cc",
+                "sha256:dd",
+                "sha256:ee",
+                "sha512:bb"
+            ]
+        );
+        assert_eq!(statement_digests(b"{}"), [""; 0]);
+        let odd = OMS.replace(r#""predicate":{}"#, r#""predicate":{"resources":7}"#);
+        assert_eq!(statement_digests(odd.as_bytes()).len(), 4);
     }
 
     #[test]

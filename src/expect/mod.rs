@@ -64,6 +64,9 @@ pub struct KnownStatement {
     pub model: bool,
     /// Its type and subjects in words. The signer chose the text.
     pub text: String,
+    /// What it is about: the digests of its subjects, and of the files that it lists. Recorded apart from the registration.
+    #[serde(skip)]
+    pub digests: Vec<String>,
 }
 
 impl KnownStatement {
@@ -75,6 +78,7 @@ impl KnownStatement {
         Some(Self {
             model: statement.is_of_a_model(),
             text: statement.to_string(),
+            digests: entry::statement_digests(&envelope.payload),
         })
     }
 }

@@ -192,6 +192,11 @@ pub struct Evidence {
     pub logged_sha256: Option<[u8; 32]>,
     /// For a signing: the values that it shares with its other entries. Written with the finding, never read.
     pub signed_as: Option<SignedAs>,
+    /// Every hash that the owner of the signer's key may have; a lookup finds the signer by each. Written with the finding,
+    /// never read.
+    pub key_hashes: Vec<[u8; 32]>,
+    /// When a CT log logged the entry, as it states in the leaf.
+    pub logged_at: Option<Timestamp>,
 }
 
 /// A finding that is about to be recorded.

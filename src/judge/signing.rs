@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::context::{Judge, Payload, Place, of_signer};
 use super::signer::{claimant, who};
-use crate::entry::{Entry, Kind, Signing};
+use crate::entry::{Entry, Kind, Signing, logged_at};
 use crate::expect::SignedAs;
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
 use crate::identity::{Assessment, Certificate, Chain};
@@ -120,6 +120,8 @@ impl Judge<'_> {
                 signed_as: (!entry.has_more)
                     .then(|| SignedAs::of(kind, signing))
                     .flatten(),
+                key_hashes: signing.signer.key_hashes(),
+                logged_at: logged.then(|| logged_at(place.leaf)).flatten(),
                 ..Evidence::default()
             },
         }

@@ -263,6 +263,7 @@ impl Judge<'_> {
             rule: watch.and_then(|w| self.rules.rule(w)),
             evidence: Evidence {
                 leaf: Some(place.leaf.to_vec()),
+                key_hashes: signer.map(Signer::key_hashes).unwrap_or_default(),
                 ..Evidence::default()
             },
         }

@@ -34,6 +34,7 @@ mod queues;
 mod registered_entries;
 mod registration;
 mod rescans;
+mod searches;
 mod signings;
 mod sources;
 pub mod sqlite;
@@ -77,6 +78,7 @@ pub use registration::{
     SourceState,
 };
 pub use rescans::Rescans;
+pub use searches::{FoundSigning, SearchKey, Searches, SignerTerm};
 pub use signings::{SigningQuery, Signings, StoredSigning};
 pub use sources::RegistrationSources;
 pub use times::StoredTimes;
@@ -102,6 +104,7 @@ pub trait Store:
     + BundleCheckpoints
     + Findings
     + Signings
+    + Searches
     + Expectations
     + RegistrationSources
     + RegisteredEntries

@@ -91,7 +91,7 @@ impl<'a> Subject<'a> {
 }
 
 /// The forms of a name in verifiers that do not compare it unchanged.
-pub(super) fn other_forms(san: &San) -> Vec<String> {
+pub fn other_forms(san: &San) -> Vec<String> {
     match san.kind {
         SanType::Uri => uri::forms(&san.value),
         _ => Vec::new(),

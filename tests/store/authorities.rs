@@ -438,7 +438,7 @@ async fn self_registered_findings_are_told_at_once_and_in_one_digest_a_day_until
 }
 
 /// A bundle of this entry with an envelope.
-fn with_statement(index: u64, model: bool) -> Expectation {
+pub(crate) fn with_statement(index: u64, model: bool) -> Expectation {
     Expectation {
         signing: Some(RegisteredSigning {
             signature_sha256: hex::encode([5; 32]),
@@ -450,6 +450,7 @@ fn with_statement(index: u64, model: bool) -> Expectation {
         statement: Some(KnownStatement {
             model,
             text: "a statement of some type".to_owned(),
+            digests: Vec::new(),
         }),
         ..expectation(index)
     }

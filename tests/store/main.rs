@@ -27,6 +27,7 @@ mod register_one;
 mod registered_entries;
 mod rescans;
 mod scratch;
+mod searches;
 mod seen_since;
 mod signings;
 mod sources;

@@ -11,7 +11,8 @@ use modelwatch::store::sqlite::SqliteStore;
 use modelwatch::store::{
     Batch, Condition, Conditions as _, Expectations as _, FindingQuery, Findings as _, ListedTree,
     ListedTrees, Logs as _, Lookups as _, Outcome, PassReport, Passes as _, Positions as _,
-    ProvenPart, RegisteredEntries as _, Registrar, Scope, Store as _, StoreError,
+    ProvenPart, RegisteredEntries as _, Registrar, Scope, SearchKey, Searches as _, SignerTerm,
+    Store as _, StoreError,
 };
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -334,4 +335,45 @@ async fn a_registration_of_an_earlier_version_is_the_operator_s_and_its_entry_is
         (entry.registration, entry.index, entry.who.as_str()),
         (7, 3, "jane")
     );
+}
+
+#[tokio::test]
+async fn signers_and_statements_of_an_earlier_version_are_found() {
+    const FOUND: &str = "
+INSERT INTO signer (key, san, issuer, extensions, certificate_sha256, key_sha256) VALUES
+  (x'01', '[{\"type\":\"uri\",\"value\":\"https://h/Forge@refs/tags/v1\"},{\"type\":\"email\",\"value\":\"Jane@example.com\"}]', 'https://issuer.example',
+   '{\"source_repository_uri\":\"https://github.com/Forge/Model\",\"source_repository_digest\":\"ABCD\"}', 'c1', 'k1'),
+  (x'02', '[{\"type\":\"uri\",\"value\":\"https://h/f%6frge#\"}]', NULL, '{\"github_workflow_repository\":\"forge/model\"}', NULL, 'k2');
+INSERT INTO finding (number, id, verdict, severity, judged_verdict, judged_severity, health, state, watch, log, origin, entry_index, leaf_hash,
+  proven, kind, digest, signer, chain, first_seen, summary) VALUES
+  (1, randomblob(16), 'identity-unexpected', 3, 'identity-unexpected', 3, 0, 'open', 'w', 'main', 'log.example', 1, 'l1', 1, 'dsse 0.0.1', 'sha256:d1', x'01', 'trusted', 5, 's'),
+  (2, randomblob(16), 'identity-unexpected', 3, 'identity-unexpected', 3, 0, 'open', 'w', 'main', 'log.example', 2, 'l2', 1, 'dsse 0.0.1', 'sha256:d2', x'02', 'none', 5, 's');";
+    let dir = tempfile::tempdir().unwrap();
+    earlier(&database(&dir), FOUND).await;
+    let store = SqliteStore::open(settings(database(&dir))).await.unwrap();
+    let of = |term, value: &str| SearchKey::Signer(term, value.to_owned());
+    for (key, expected) in [
+        (
+            of(SignerTerm::Name, "https://h/forge@refs/tags/v1"),
+            &[1][..],
+        ),
+        (of(SignerTerm::Name, "jane@example.com"), &[1]),
+        (of(SignerTerm::Issuer, "https://issuer.example"), &[1]),
+        (
+            of(SignerTerm::Repository, "https://github.com/forge/model"),
+            &[1, 2],
+        ),
+        (of(SignerTerm::Commit, "abcd"), &[1]),
+        (of(SignerTerm::Key, "k2"), &[2]),
+        (of(SignerTerm::Certificate, "c1"), &[1]),
+        // Other readers write its name in another way: it is compared whatever name is asked for.
+        (of(SignerTerm::Odd, ""), &[2]),
+    ] {
+        let found = store.search(&key, i64::MIN, 9).await.unwrap();
+        let found: Vec<u64> = found
+            .iter()
+            .filter_map(|found| found.finding.index)
+            .collect();
+        assert_eq!(found, expected, "{key:?}");
+    }
 }

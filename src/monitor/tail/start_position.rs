@@ -75,7 +75,7 @@ fn logged_about(
     let mut times = Vec::new();
     for (_, leaf) in leaves.iter() {
         match format {
-            LeafFormat::Certificate => times.extend(timestamp(leaf)),
+            LeafFormat::Certificate => times.extend(entry::logged_at(leaf)),
             LeafFormat::RekorEntry => {
                 let Ok(entry) = entry::parse(leaf) else {
                     continue;
@@ -90,13 +90,6 @@ fn logged_about(
         }
     }
     median(&mut times)
-}
-
-/// The time in a leaf of a CT log: version 0, leaf type 0, milliseconds (RFC 6962 §3.4).
-fn timestamp(leaf: &[u8]) -> Option<Timestamp> {
-    let (bytes, _) = leaf.strip_prefix(&[0, 0])?.split_first_chunk::<8>()?;
-    let milliseconds = i64::try_from(u64::from_be_bytes(*bytes)).ok()?;
-    Timestamp::from_millisecond(milliseconds).ok()
 }
 
 /// A binary search over bundles, without the requests.
@@ -264,20 +257,5 @@ mod tests {
             position + 1024 > first_since(&honest, 500_000),
             "{position}"
         );
-    }
-
-    #[test]
-    fn the_time_of_a_certificate_log_s_leaf_is_in_its_header() {
-        let mut leaf = vec![0, 0];
-        leaf.extend(1_763_712_000_000_u64.to_be_bytes());
-        assert_eq!(timestamp(&leaf), Some(at(1_763_712_000)));
-        for broken in [
-            &leaf[..9],
-            &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-            &[0; 0],
-            &[0, 0, 255, 255, 255, 255, 255, 255, 255, 255],
-        ] {
-            assert_eq!(timestamp(broken), None, "{broken:?}");
-        }
     }
 }

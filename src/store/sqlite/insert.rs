@@ -11,6 +11,7 @@ use super::batch::{ROWS, insert_values};
 use super::fail::Fail;
 use super::incoming::Incoming;
 use super::registered::{self, Registered};
+use super::signer_terms::{self, Term};
 use super::value;
 use super::{outbox, payloads, replays, standing};
 use crate::finding::{
@@ -206,7 +207,7 @@ async fn insert_rows(
 ) -> Result<HashMap<FindingId, i64>, Fail> {
     let columns = "INSERT INTO finding (id, verdict, severity, judged_verdict, judged_severity, health, state, watch, rule,
         in_shape, log, origin, entry_index, leaf_hash, proven, kind, digest, signer, chain, first_seen, fault,
-        occurrence, subject, summary, logged_sha256, signature_sha256, tbs_sha256, anomalies) ";
+        occurrence, subject, summary, logged_sha256, signature_sha256, tbs_sha256, anomalies, logged_at) ";
     for standing in standing {
         // Checked here, where an error can be returned: the closure that binds the values below cannot return one.
         standing
@@ -262,7 +263,8 @@ async fn insert_rows(
                 .push_bind(new.evidence.logged_sha256.map(hex::encode))
                 .push_bind(signed_as.map(|signed| hex::encode(signed.signature)))
                 .push_bind(signed_as.and_then(|signed| signed.tbs).map(hex::encode))
-                .push_bind(json!(finding.anomalies).to_string());
+                .push_bind(json!(finding.anomalies).to_string())
+                .push_bind(new.evidence.logged_at.map(value::micros));
         },
     )
     .await?;
@@ -300,10 +302,10 @@ async fn insert_signers(
         }
     }
     let signers: Vec<(SignerKey, Signer<'_>)> = signers.into_iter().collect();
-    insert_values(
+    let inserted = insert_values(
         db,
         "INSERT INTO signer (key, san, issuer, extensions, certificate_sha256, key_sha256, key_fingerprint, not_before, certificate) ",
-        " ON CONFLICT (key) DO NOTHING",
+        " ON CONFLICT (key) DO NOTHING RETURNING key",
         &signers,
         |mut row, (key, signer)| {
             row.push_bind(key.0.as_slice())
@@ -318,6 +320,30 @@ async fn insert_signers(
         },
     )
     .await?;
+    let mut new = HashSet::new();
+    for row in &inserted {
+        use sqlx::Row as _;
+        new.insert(row.try_get::<Vec<u8>, _>("key")?);
+    }
+    let mut terms: Vec<(SignerKey, Term)> = Vec::new();
+    for (key, signer) in &signers {
+        if new.contains(key.0.as_slice()) {
+            let of_signer = signer_terms::of(signer.finding, signer.certificate, signer.key_hashes);
+            terms.extend(of_signer.into_iter().map(|term| (*key, term)));
+        }
+    }
+    insert_values(
+        db,
+        "INSERT INTO signer_term (kind, value, signer) ",
+        " ON CONFLICT DO NOTHING",
+        &terms,
+        |mut row, (key, term)| {
+            row.push_bind(term.kind.as_str())
+                .push_bind(term.value.as_str())
+                .push_bind(key.0.as_slice());
+        },
+    )
+    .await?;
     Ok(keys)
 }
 
@@ -327,6 +353,7 @@ struct Signer<'a> {
     san: String,
     extensions: String,
     certificate: Option<&'a [u8]>,
+    key_hashes: &'a [[u8; 32]],
 }
 
 impl<'a> Signer<'a> {
@@ -358,6 +385,7 @@ impl<'a> Signer<'a> {
             san: serde_json::to_string(san).map_err(json)?,
             extensions: serde_json::to_string(extensions).map_err(json)?,
             certificate,
+            key_hashes: &new.evidence.key_hashes,
         }))
     }
 

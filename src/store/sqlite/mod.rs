@@ -44,6 +44,8 @@ mod registration_traits;
 mod reminder;
 mod replays;
 mod same_signing;
+mod searches;
+mod signer_terms;
 mod signings;
 mod sources;
 mod standing;

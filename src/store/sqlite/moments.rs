@@ -58,7 +58,7 @@ use Treatment::{AtUse, Evidence, Foreign, Past, Planned};
 /// Every column that contains times. A test compares this list with the comments of the schema.
 ///
 /// `memory` contains more, as JSON of its owners: each reads a time in the future as now, and writes it again.
-const MOMENTS: [Stored; 26] = [
+const MOMENTS: [Stored; 27] = [
     stored("log", "last_success", Past, "last_success > $1"),
     stored("tree", "last_success", Past, "last_success > $1"),
     stored("tree", "size_since", Past, "size_since > $1"),
@@ -68,6 +68,7 @@ const MOMENTS: [Stored; 26] = [
     stored("rescan", "at", Evidence, "at > $1"),
     stored("signer", "not_before", Foreign, ""),
     stored("finding", "first_seen", Evidence, "first_seen > $1"),
+    stored("finding", "logged_at", Foreign, ""),
     stored(
         "finding",
         "held_from",

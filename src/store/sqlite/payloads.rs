@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
+use super::batch::insert_values;
 use super::fail::Fail;
 use super::incoming::Incoming;
 use super::{finding_changes, standing};
@@ -49,6 +50,18 @@ pub(super) async fn learn(
         .bind(&statement.text)
         .bind(file)
         .execute(&mut *db)
+        .await?;
+        insert_values(
+            db,
+            "INSERT INTO known_digest (digest, part, payload) ",
+            " ON CONFLICT DO NOTHING",
+            &statement.digests,
+            |mut row, about| {
+                row.push_bind(about.as_str())
+                    .push_bind(part.as_str())
+                    .push_bind(digest);
+            },
+        )
         .await?;
         sqlx::query(concat!(
             "INSERT INTO temp.finding_changes (finding) SELECT f.number FROM finding f

@@ -6,19 +6,21 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
+use modelwatch::expect::{self, Authority};
 use modelwatch::finding::{Evidence, Finding, FindingId, NewFinding, Severity};
 use modelwatch::log::{LogId, Part, TreeId};
 use modelwatch::store::{
     Alerts, Answered, Batch, BundleCheckpoint, BundleCheckpoints, ChannelQueue, ChannelQueues,
     Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute, Expectations,
-    FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, Guide, HandlingOutcome,
-    HandlingRequest, HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs, Lookup,
-    LookupCounts, Lookups, NewLookups, NewRegistration, NewTree, OpenCertificate, Overview,
+    FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, FoundSigning, Guide,
+    HandlingOutcome, HandlingRequest, HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs,
+    Lookup, LookupCounts, Lookups, NewLookups, NewRegistration, NewTree, OpenCertificate, Overview,
     PassHistory, PassReport, Passes, Positions, Postponed, ProvenPart, QueuedAlert,
     RegisteredEntries, RegisteredEntry, Registration, RegistrationSources, RescanRequest,
-    Rescanned, Rescans, Scope, Settled, Sighting, SigningQuery, Signings, SourceChange,
-    SourceContent, SourceFailure, SourceState, Span, Store, StoreError, StoredSigning, StoredTimes,
-    TreeCoverage, TreeState, Values, VerifiedHead, WaitingFindings, WatchSet,
+    Rescanned, Rescans, Scope, SearchKey, Searches, Settled, Sighting, SigningQuery, Signings,
+    SourceChange, SourceContent, SourceFailure, SourceState, Span, Store, StoreError,
+    StoredSigning, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WaitingFindings,
+    WatchSet,
 };
 use tlog::Head;
 
@@ -217,6 +219,13 @@ through!(Findings {
     fn findings<'a>(&'a self, query: &FindingQuery) -> BoxStream<'a, Result<Finding, StoreError>> {
         self.inner.findings(query)
     }
+});
+
+through!(Searches {
+    fn search(key: &SearchKey, after: i64, limit: u32) -> Vec<FoundSigning>;
+    fn payloads_about(digests: &[String]) -> Vec<(expect::Part, String)>;
+    fn authorities_of(hashes: &[String]) -> BTreeMap<String, Authority>;
+    fn first_recorded(tree: &TreeId, size: u64) -> Option<Timestamp>;
 });
 
 through!(Signings {

@@ -130,9 +130,9 @@ INSERT INTO tree (origin, log, last_success, size_since, behind_since) VALUES ('
 INSERT INTO checkpoint (origin, size, root, note, at) VALUES ('o', 1, x'00', x'00', $1);
 INSERT INTO rescan (watch, at) VALUES ('w', $1);
 INSERT INTO signer (key, san, extensions, not_before) VALUES (x'00', '[]', '{}', $1);
-INSERT INTO finding (number, id, verdict, severity, judged_verdict, judged_severity, health, state, summary, first_seen, held_from)
-  VALUES (1, x'01', '', 0, '', 0, 0, 'held', '', $1, NULL), (2, x'02', '', 0, '', 0, 0, 'held', '', $1, $1),
-         (3, x'03', '', 0, '', 0, 0, 'open', '', $1, NULL);
+INSERT INTO finding (number, id, verdict, severity, judged_verdict, judged_severity, health, state, summary, first_seen, held_from, logged_at)
+  VALUES (1, x'01', '', 0, '', 0, 0, 'held', '', $1, NULL, $1), (2, x'02', '', 0, '', 0, 0, 'held', '', $1, $1, $1),
+         (3, x'03', '', 0, '', 0, 0, 'open', '', $1, NULL, $1);
 INSERT INTO history (finding, at, verdict, severity, state, reason) VALUES (1, $1, '', 0, '', '');
 INSERT INTO expectation (leaves, body, file, at) VALUES (x'00', '{}', '', $1);
 INSERT INTO registration_source (name, location, at) VALUES ('s', '', $1);
