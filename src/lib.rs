@@ -16,6 +16,7 @@ pub mod http;
 pub mod identity;
 pub mod judge;
 pub mod log;
+pub mod lookup;
 pub mod moment;
 pub mod monitor;
 pub mod notify;

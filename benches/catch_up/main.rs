@@ -54,11 +54,12 @@ mod linux {
     type Measure = fn(&Bench) -> io::Result<()>;
 
     /// What can be measured.
-    const MEASURES: [(&str, Measure); 6] = [
+    const MEASURES: [(&str, Measure); 7] = [
         ("directory", Bench::directory),
         ("watches", Bench::watches),
         ("http", Bench::http),
         ("latency", Bench::latency),
+        ("scan", Bench::scan),
         ("start", Bench::start),
         ("flood", Bench::flood),
     ];
@@ -236,6 +237,38 @@ mod linux {
         fn latency(&self) -> io::Result<()> {
             let late = Late::start(self.log.directory.clone(), Duration::from_millis(100))?;
             self.catch_up("100 ms late, 1000 watches", &late.url, 1000, Finds::OneLeaf)?;
+            Ok(())
+        }
+
+        /// The log read again by `lookup --scan`, by a pass over it: from a directory, and each answer 100 ms late.
+        fn scan(&self) -> io::Result<()> {
+            let late = Late::start(self.log.directory.clone(), Duration::from_millis(100))?;
+            for (name, url) in [
+                ("directory", self.url_of_directory()),
+                ("100 ms late", late.url.clone()),
+            ] {
+                let pass = self.catch_up(&format!("{name}, pass"), &url, 1000, Finds::OneLeaf)?;
+                let place = self.directory.join("run");
+                let question = ["lookup", "--scan", "--identity", "nobody@nowhere.example"];
+                let mut runs = Vec::new();
+                for _ in 0..self.runs {
+                    let run = child::run(&self.binary, &place, &question)?;
+                    // 1: there is none, and everything was read.
+                    if run.code != Some(1) {
+                        return Err(io::Error::other(format!(
+                            "exit {:?}: {}",
+                            run.code, run.stderr
+                        )));
+                    }
+                    runs.push(run);
+                }
+                let scan = self.report(&format!("{name}, lookup --scan"), &runs);
+                println!(
+                    "{:<34} {:.2}",
+                    format!("{name}, rate by that of a pass"),
+                    pass.as_secs_f64() / scan.as_secs_f64()
+                );
+            }
             Ok(())
         }
 

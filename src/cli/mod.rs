@@ -13,6 +13,7 @@ mod generate;
 mod handling;
 mod init;
 mod logging;
+mod lookup;
 mod monitor;
 mod output;
 mod pages;
@@ -104,6 +105,14 @@ enum Command {
     /// signed? For each signing by the watched identities: which bundle belongs to it? Exit code 1: there is a discrepancy; 3:
     /// there is none, and a question could not be answered.
     Reconcile(reconcile::Args),
+    /// Look up who signed what, and how far the answer goes
+    ///
+    /// All conditions that are given must hold. The answer is from the findings, so it is about watched identities; with
+    /// --scan the logs are read again, and it is about everything in them. Its last
+    /// line states what of each log was looked at, and whether that is everything that was asked for. Exit code 0: found, and
+    /// each entry is proven; 1: there is none, and everything was looked at; 3: an entry is not proven, or there is none and not
+    /// everything was looked at.
+    Lookup(Box<lookup::Args>),
     /// Copy the database into a new file, also while a monitor runs
     ///
     /// The copy has the state of the database at this moment, is checked by opening it, and only its owner may read it.
@@ -206,6 +215,7 @@ async fn run(command: Command, config: &Path, screen: &logging::Screen) -> anyho
         Command::Findings(command) => findings::run(&command, config).await,
         Command::Expect(command) => expect::run(&command, config).await,
         Command::Reconcile(args) => Box::pin(reconcile::run(&args, config)).await,
+        Command::Lookup(args) => Box::pin(lookup::run(&args, config, screen)).await,
         Command::Backup(args) => backup::run(&args, config).await,
         Command::Rescan(args) => rescan::run(&args, config).await,
         Command::Check(args) => check::run(&args, config).await,

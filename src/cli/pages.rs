@@ -238,6 +238,35 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "lookup",
+        &[
+            example(
+                "What was signed under this identity since Monday",
+                "modelwatch lookup --identity jane@example.com --since 2026-11-23",
+            ),
+            example(
+                "What else a repository signed, for a script",
+                "modelwatch lookup --repository harbor-ml-example/falcon --json",
+            ),
+            example(
+                "The same of identities that nobody watches: the logs are read again",
+                "modelwatch lookup --repository harbor-ml-example/falcon --since 168h --scan",
+            ),
+            example(
+                "Whether the signing of a bundle is logged, and where",
+                "modelwatch lookup --bundle model.sig",
+            ),
+            example(
+                "Who signed this model",
+                "modelwatch lookup --model falcon-7b",
+            ),
+            example(
+                "On a machine without a configuration: what the public log's index knows of a name",
+                "modelwatch lookup --remote --identity jane@example.com",
+            ),
+        ],
+    ),
+    (
         "backup",
         &[example(
             "Each night, from cron",

@@ -69,7 +69,7 @@ pub(super) fn of_signer(signer: &Signer, finding: Finding) -> Finding {
 }
 
 /// The values of Fulcio's extensions by their names, without the issuer.
-fn extensions(certificate: &Certificate) -> BTreeMap<String, String> {
+pub(crate) fn extensions(certificate: &Certificate) -> BTreeMap<String, String> {
     certificate
         .extensions()
         .iter()

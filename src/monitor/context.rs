@@ -16,7 +16,7 @@ use crate::store::Store;
 pub(super) const SCANS_PER_CORE: usize = 2;
 
 /// Memory for the leaves of all logs: the prefetched leaves of one log, and enough to use all cores.
-fn budget() -> Budget {
+pub(super) fn budget() -> Budget {
     let Prefetch {
         budget_bytes,
         first_guess_bytes,

@@ -4,7 +4,8 @@
 //! after the other (`trees`). A log that grows too fast is `guided` by CT logs: its search index is asked for names.
 //!
 //! `head` judges whether a checkpoint contradicts an earlier one, for both ways of reading. `health` raises findings about what
-//! monitoring cannot see. `rescan` reads a proven range again for watches that were added later.
+//! monitoring cannot see. `rescan` reads a proven range again for watches that were added later, `reread` for somebody
+//! who records nothing.
 //!
 //! `context`, `halt`, `log`, `outcome` and the like are types that the others share. No file here depends on itself through
 //! others. Nothing here sends an alert or reads the configuration: alerts are rows in the store.
@@ -26,6 +27,7 @@ pub mod progress;
 mod prove;
 mod reached;
 mod rekor_v1;
+mod reread;
 mod rescan;
 pub mod schedule;
 mod settings;
@@ -41,7 +43,9 @@ pub use monitored_log::{CtGuide, Guided, MonitoredLog};
 pub use outcome::{LogOutcome, MonitorError, RescanError};
 pub use pass::Monitor;
 pub use progress::Progress;
+pub(crate) use prove::{KnownTree, Root, place};
 pub use rekor_v1::RekorV1Log;
+pub use reread::{LeafReader, first_since};
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{CanarySettings, Settings};
 pub use stop::Stop;

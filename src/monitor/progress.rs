@@ -17,25 +17,28 @@ struct Figures {
 }
 
 impl Progress {
-    pub(super) fn begin(&self) {
+    /// Begins anew.
+    pub fn begin(&self) {
         self.0.read.store(0, Ordering::Relaxed);
         self.goals().clear();
         self.0.running.store(true, Ordering::Relaxed);
         self.step();
     }
 
-    pub(super) fn end(&self) {
+    /// Nothing is being read any more.
+    pub fn end(&self) {
         self.0.running.store(false, Ordering::Relaxed);
         self.step();
     }
 
     /// Records that a log has this many entries to read in this pass.
-    pub(super) fn goal(&self, log: &str, entries: u64) {
+    pub fn goal(&self, log: &str, entries: u64) {
         self.goals().push((log.to_owned(), entries));
         self.step();
     }
 
-    pub(super) fn read(&self, entries: u64) {
+    /// Records that this many entries were read.
+    pub fn read(&self, entries: u64) {
         self.0.read.fetch_add(entries, Ordering::Relaxed);
         self.step();
     }

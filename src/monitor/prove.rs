@@ -245,6 +245,7 @@ mod tests {
                 checkpoint: None,
             }),
             integrated_at: 0,
+            signed_timestamp: None,
             attestation: None,
         }
     }

@@ -20,6 +20,7 @@ mod registrations;
 mod reload;
 mod renewal;
 mod run;
+pub mod search;
 #[cfg(feature = "web")]
 mod serving;
 mod setup;

@@ -363,6 +363,12 @@ impl Setup {
         }
     }
 
+    /// The names of the logs whose checkpoints need cosignatures of witnesses.
+    pub fn witnessed(&self) -> Vec<String> {
+        let required = self.settings.iter().filter(|log| log.require_witnesses > 0);
+        required.map(|log| log.name.clone()).collect()
+    }
+
     /// The compiled watches and the authorities.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ mod kill;
 mod lies;
 mod listed;
 mod lives;
+mod looked_up;
 mod messages;
 mod missing;
 mod passes;

@@ -274,7 +274,20 @@ fn every_field_of_the_json_is_documented_and_no_other() {
     let status = print(&[&config[..], &["status", "--json"]].concat());
 
     let json = Page::read("docs/json.md").text;
-    let (of_finding, rest) = json.split_once("\n## A registration\n").unwrap();
+    let (before, rest) = json.split_once("\n## A registration\n").unwrap();
+    let (of_finding, of_lookup) = before.split_once("\n## The answers of lookup\n").unwrap();
+    let who = finding["san"][0]["value"].as_str().unwrap();
+    let lookup = [&config[..], &["lookup", "--json", "--identity", who]].concat();
+    let lookup: Vec<String> = lookup.iter().map(|&arg| arg.to_owned()).collect();
+    let lines = String::from_utf8(run(&lookup, directory.path()).stdout).unwrap();
+    let mut lines = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let signing: serde_json::Value = lines.next().unwrap();
+    let coverage: serde_json::Value = lines.last().unwrap();
+    let mut in_lookup = fields(&signing, "");
+    in_lookup.extend(fields(&coverage["logs"][0], ""));
+    assert_eq!(rows(of_lookup), in_lookup);
     let (of_registration, rest) = rest.split_once("\n## The status\n").unwrap();
     let (of_status, of_version) = rest.split_once("\n## The version\n").unwrap();
     assert_eq!(rows(of_finding), fields(&finding, ""));

@@ -21,6 +21,7 @@ mod alerting;
 mod evidence;
 mod growing;
 mod later;
+mod looked_up;
 mod lying;
 mod reconciled;
 mod registered;

@@ -48,6 +48,21 @@ pub(super) const EXIT_STATUS: &[(&str, &[Code])] = &[
         ],
     ),
     (
+        "lookup",
+        &[
+            (0, "There are such signings, and each entry is proven."),
+            (
+                1,
+                "There is none, and everything that was asked for was looked at.",
+            ),
+            (2, "The command or its configuration is wrong."),
+            (
+                3,
+                "An entry could not be proven, or there is none and not everything was looked at.",
+            ),
+        ],
+    ),
+    (
         "expect add",
         &[
             (0, "Each bundle is registered."),

@@ -21,5 +21,5 @@ mod unreadable;
 
 pub(super) use pass::pass_over;
 pub(super) use rescan::rescan_tree;
-pub(super) use scan::scan;
+pub(super) use scan::{read_leaves, scan};
 pub(super) use start_position::position_of;

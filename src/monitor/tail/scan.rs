@@ -19,7 +19,7 @@ use crate::log::{LeafFormat, Shard};
 use crate::monitor::context::SCANS_PER_CORE;
 use crate::monitor::health::UnknownIssuer;
 use crate::monitor::log::Log;
-use crate::source::{self, Budget, Leaves, Prefetch, SourceError};
+use crate::source::{self, Budget, Leaves, LogSource, Prefetch, SourceError};
 use crate::watch::Match;
 
 /// The result of scanning one bundle of leaves.
@@ -46,27 +46,45 @@ const JOB_LEAVES: usize = 256;
 const JOB_BYTES: usize = 1024 * 1024;
 
 /// Reads these leaves of a tree of `size` leaves and scans them, in order, many bundles at once.
-pub(in crate::monitor) fn scanned<'a>(
-    log: &'a Log,
+pub(in crate::monitor) fn scanned(
+    log: &Log,
     range: Range<u64>,
     size: u64,
-    rules: &'a Arc<Rules>,
+    rules: &Arc<Rules>,
     budget: &Budget,
     now: Timestamp,
-) -> impl Stream<Item = Result<Scanned, SourceError>> + 'a {
+) -> impl Stream<Item = Result<Scanned, SourceError>> + use<> {
+    let (shard, rules) = (Arc::clone(&log.shard), Arc::clone(rules));
+    let scan = move |leaves: &Leaves| scan_here(leaves, &shard, &rules, now);
+    read_leaves(Arc::clone(&log.source), range, size, budget, scan)
+}
+
+/// Reads these leaves of a tree of `size` leaves and applies `scan` to each bundle of them on the thread pool, in order, many
+/// bundles at once.
+pub(in crate::monitor) fn read_leaves<T, F>(
+    source: Arc<dyn LogSource>,
+    range: Range<u64>,
+    size: u64,
+    budget: &Budget,
+    scan: F,
+) -> impl Stream<Item = Result<T, SourceError>> + use<T, F>
+where
+    T: Send + 'static,
+    F: Fn(&Leaves) -> T + Clone + Send + 'static,
+{
     let prefetch = Prefetch {
         shared: Some(budget.clone()),
-        ..log.source.prefetch()
+        ..source.prefetch()
     };
-    let leaves = source::leaves(Arc::clone(&log.source), range, size, prefetch);
+    let leaves = source::leaves(source, range, size, prefetch);
     // Fused: `next_job` may see the end while it looks for more, and is asked again.
     stream::unfold(leaves.fuse(), async |mut leaves| {
         Some((next_job(&mut leaves).await?, leaves))
     })
     .map(move |job| {
-        let (shard, rules) = (Arc::clone(&log.shard), Arc::clone(rules));
+        let scan = scan.clone();
         on_all_cores(move || {
-            let scan = |leaves| Ok(scan_here(&leaves?, &shard, &rules, now));
+            let scan = |leaves: Result<Leaves, SourceError>| Ok(scan(&leaves?));
             stream::iter(job.into_iter().map(scan).collect::<Vec<_>>())
         })
     })

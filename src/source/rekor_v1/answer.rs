@@ -46,6 +46,8 @@ pub struct Entry {
     pub inclusion: Option<Inclusion>,
     /// When the log accepted the entry, according to the log, in seconds since 1970. No tree hash covers it.
     pub integrated_at: i64,
+    /// The log's signature over body, time and place: the signed entry timestamp.
+    pub signed_timestamp: Option<Bytes>,
     /// The attestation, for some entries of some kinds. No tree hash covers it; the leaf contains its hash.
     pub attestation: Option<Bytes>,
 }
@@ -158,8 +160,14 @@ pub fn entries(json: &[u8]) -> Result<Vec<Entry>, NotAnAnswer> {
     raw.0
         .into_iter()
         .map(|OneKey(id, raw)| {
-            let (leaf, inclusion, integrated_at) = raw.read(&id)?;
+            let Read {
+                leaf,
+                inclusion,
+                integrated_at,
+                signed_timestamp,
+            } = raw.read(&id)?;
             Ok(Entry {
+                signed_timestamp,
                 id: leaf.id,
                 body: leaf.body,
                 global: leaf.global,
@@ -181,8 +189,10 @@ pub fn leaves(json: &[u8]) -> Result<Vec<Leaf>, NotAnAnswer> {
     raw.0
         .into_iter()
         .map(|OneKey(id, raw)| {
-            let (leaf, place, _) = raw.read(&id)?;
-            let local = place.map(|place| in_tree(place.local, place.tree_size));
+            let Read {
+                leaf, inclusion, ..
+            } = raw.read(&id)?;
+            let local = inclusion.map(|place| in_tree(place.local, place.tree_size));
             Ok(Leaf {
                 local: local.transpose()?,
                 ..leaf
@@ -223,10 +233,17 @@ impl RawTree {
     }
 }
 
+/// An entry; `I` is the part of its inclusion proof that is read.
+struct Read<I> {
+    /// Without its index in its tree.
+    leaf: Leaf,
+    inclusion: Option<I>,
+    integrated_at: i64,
+    signed_timestamp: Option<Bytes>,
+}
+
 impl<I> RawEntry<'_, I> {
-    /// The entry without its index in its tree, the part of its proof that was read, and the time at which the log
-    /// accepted it.
-    fn read(self, id: &str) -> Result<(Leaf, Option<I>, i64), NotAnAnswer> {
+    fn read(self, id: &str) -> Result<Read<I>, NotAnAnswer> {
         let id: EntryId = id
             .parse()
             .map_err(|_| NotAnAnswer(format!("{id:?} is not the id of an entry")))?;
@@ -249,10 +266,18 @@ impl<I> RawEntry<'_, I> {
             local: None,
             attestation,
         };
-        let inclusion = self
-            .verification
-            .and_then(|verification| verification.inclusion);
-        Ok((leaf, inclusion, self.integrated_at))
+        let (inclusion, signed) = match self.verification {
+            Some(verification) => (verification.inclusion, verification.signed_timestamp),
+            None => (None, None),
+        };
+        // What cannot be decoded is no signature of the log: the time is then not known.
+        let signed = signed.and_then(|signed| STANDARD.decode(&*signed).ok());
+        Ok(Read {
+            leaf,
+            inclusion,
+            integrated_at: self.integrated_at,
+            signed_timestamp: signed.map(Bytes::from),
+        })
     }
 }
 

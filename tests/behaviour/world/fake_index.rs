@@ -46,6 +46,12 @@ impl FakeIndex {
 
     pub fn answer(&self, question: &Value) -> (u16, Value) {
         let refusal = |message: &str| (422, json!({"code": 422, "message": message}));
+        if let Some(hash) = question["hash"].as_str() {
+            return (
+                200,
+                json!(self.names.get(hash).cloned().unwrap_or_default()),
+            );
+        }
         let name = match (question["subject"].as_str(), question["email"].as_str()) {
             (Some(_), _) if self.is_old => return refusal("query in body is required"),
             (Some(subject), _) => subject,

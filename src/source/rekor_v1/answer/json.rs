@@ -54,6 +54,8 @@ pub(super) struct RawAttestation<'a> {
 pub(super) struct RawVerification<I> {
     #[serde(rename = "inclusionProof")]
     pub(super) inclusion: Option<I>,
+    #[serde(rename = "signedEntryTimestamp")]
+    pub(super) signed_timestamp: Option<String>,
 }
 
 #[derive(Deserialize)]

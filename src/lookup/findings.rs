@@ -1,0 +1,334 @@
+//! Signings that are stored: those of watched identities.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::error::LookupError;
+use super::held::Held;
+use super::leaves::is_in_time;
+use super::line::{FindingRef, Matched, Signing, Source, Unproven};
+use super::matcher::Matcher;
+use super::trees::Trees;
+use super::world::World;
+use crate::expect::Authority;
+use crate::finding::{Finding, State, Verdict};
+use crate::identity::Chain;
+use crate::store::{FoundSigning, SearchKey};
+
+/// Findings of one page: a megabyte.
+const PAGE: u32 = 500;
+
+/// Most entries that cannot be read that are named: anybody can log them.
+const MAX_UNREADABLE: usize = 100;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) signings: Vec<Signing>,
+    pub(super) unproven: Vec<Unproven>,
+    /// There are more than were asked for.
+    pub(super) is_cut: bool,
+    /// The hashes by which a signing of a scan may be registered, by its place in `signings`: of its entry, then of its signature.
+    pub(super) hashes: BTreeMap<usize, Vec<String>>,
+}
+
+/// Which signing a finding is about: several watches may select one.
+type Which = (
+    String,
+    Option<u64>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+);
+
+fn which(finding: &Finding) -> Which {
+    let signer = finding
+        .certificate_sha256
+        .clone()
+        .or_else(|| finding.key_sha256.clone());
+    (
+        finding.origin.clone().unwrap_or_default(),
+        finding.index,
+        finding.leaf_hash.clone(),
+        signer,
+        finding.digest.clone(),
+    )
+}
+
+/// One signing and its findings.
+struct Group {
+    first: FoundSigning,
+    matched: Matched,
+    is_proven: bool,
+    findings: Vec<FindingRef>,
+}
+
+/// Finds the stored signings of a question.
+pub(super) async fn find(
+    matcher: &Matcher,
+    world: &World<'_>,
+    trees: &Trees,
+) -> Result<Found, LookupError> {
+    let question = &matcher.question;
+    let mut groups: BTreeMap<Which, Group> = BTreeMap::new();
+    let mut unreadable: BTreeMap<Which, Unproven> = BTreeMap::new();
+    let mut seen = HashSet::new();
+    let mut found = Found::default();
+    let (keys, by_key) = matcher.search_keys();
+    for key in &keys {
+        let mut after = i64::MIN;
+        loop {
+            let page = world.store.search(key, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.number;
+            for stored in page {
+                if !seen.insert(stored.number) || !is_of_logs(&stored.finding, matcher, trees) {
+                    continue;
+                }
+                let Some(matched) = matcher.stored(&stored, by_key) else {
+                    continue;
+                };
+                if !is_in_time(matcher, Held::Stored(&stored).time(Chain::Unknown)) {
+                    continue;
+                }
+                let which = which(&stored.finding);
+                if stored.finding.verdict == Verdict::Unreadable {
+                    unreadable
+                        .entry(which)
+                        .or_insert_with(|| cannot_be_read(&stored.finding));
+                    continue;
+                }
+                let is_new = !groups.contains_key(&which);
+                if is_new && groups.len() >= question.limit {
+                    found.is_cut = true;
+                    continue;
+                }
+                add(&mut groups, which, stored, matched);
+            }
+            if found.is_cut {
+                break;
+            }
+        }
+    }
+    // An entry that cannot be read and that names a watch which selects everything that is asked for may be one of those.
+    if !trees.covering.is_empty() {
+        let key = SearchKey::Unreadable(trees.covering.clone());
+        let limit = u32::try_from(MAX_UNREADABLE).unwrap_or(u32::MAX);
+        for stored in world.store.search(&key, i64::MIN, limit).await? {
+            if seen.insert(stored.number)
+                && is_of_logs(&stored.finding, matcher, trees)
+                && is_of_entry(matcher, &stored)
+            {
+                let which = which(&stored.finding);
+                unreadable
+                    .entry(which)
+                    .or_insert_with(|| cannot_be_read(&stored.finding));
+            }
+        }
+    }
+    let authorities = authorities(world, &groups).await?;
+    for group in groups.into_values() {
+        if group.is_proven {
+            found.signings.push(signing(group, &authorities));
+        } else {
+            found.unproven.push(not_proven(&group));
+        }
+    }
+    found.unproven.extend(unreadable.into_values());
+    sort(&mut found);
+    Ok(found)
+}
+
+fn add(groups: &mut BTreeMap<Which, Group>, which: Which, stored: FoundSigning, matched: Matched) {
+    let finding = &stored.finding;
+    let is_proven = finding.proven == Some(true) && finding.state != State::Disputed;
+    let reference = reference(finding);
+    let group = groups.entry(which).or_insert_with(|| Group {
+        first: stored,
+        matched,
+        is_proven: false,
+        findings: Vec::new(),
+    });
+    group.is_proven |= is_proven;
+    group.findings.push(reference);
+}
+
+/// Adds the findings about signings that were read from a log, and who registered them, and sorts all.
+pub(super) async fn references(found: &mut Found, world: &World<'_>) -> Result<(), LookupError> {
+    let leaves: Vec<String> = found
+        .signings
+        .iter()
+        .map(|signing| signing.leaf_hash.clone())
+        .collect();
+    let mut known: BTreeMap<Which, Vec<FindingRef>> = BTreeMap::new();
+    let mut after = i64::MIN;
+    let key = SearchKey::Entries(leaves);
+    loop {
+        let page = world.store.search(&key, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.number;
+        for stored in page {
+            let finding = &stored.finding;
+            known
+                .entry(which(finding))
+                .or_default()
+                .push(reference(finding));
+        }
+    }
+    let hashes: Vec<String> = found.hashes.values().flatten().cloned().collect();
+    let authorities = world.store.authorities_of(&hashes).await?;
+    for (place, signing) in found.signings.iter_mut().enumerate() {
+        let signer = signing
+            .certificate_sha256
+            .clone()
+            .or_else(|| signing.key_sha256.clone());
+        let which = (
+            signing.origin.clone(),
+            Some(signing.index),
+            Some(signing.leaf_hash.clone()),
+            signer,
+            signing.digest.clone(),
+        );
+        signing.findings = known.remove(&which).unwrap_or_default();
+        let hashes = found.hashes.get(&place).into_iter().flatten();
+        // Of a signing without a finding only its entry shows that it is the registered one.
+        let counting = if is_registered(&signing.findings) {
+            usize::MAX
+        } else {
+            usize::from(signing.findings.is_empty())
+        };
+        signing.registered = hashes
+            .take(counting)
+            .filter_map(|hash| authorities.get(hash).copied())
+            .max();
+    }
+    sort(found);
+    Ok(())
+}
+
+/// Sorts by log, tree and index.
+pub(super) fn sort(found: &mut Found) {
+    found
+        .signings
+        .sort_by(|a, b| (&a.log, &a.origin, a.index).cmp(&(&b.log, &b.origin, b.index)));
+    found
+        .unproven
+        .sort_by(|a, b| (&a.log, &a.origin, a.index).cmp(&(&b.log, &b.origin, b.index)));
+}
+
+fn reference(finding: &Finding) -> FindingRef {
+    FindingRef {
+        id: finding.id,
+        watch: finding.watch.clone(),
+        verdict: finding.verdict,
+        severity: finding.severity,
+        state: finding.state,
+    }
+}
+
+/// Whether a registration counts for a signing, by its findings. Another signing may have the same signature, under another
+/// certificate: the store compared all of it.
+fn is_registered(findings: &[FindingRef]) -> bool {
+    findings
+        .iter()
+        .any(|finding| matches!(finding.verdict, Verdict::Expected | Verdict::SelfRegistered))
+}
+
+/// Whether a finding is about one of the logs of the question.
+fn is_of_logs(finding: &Finding, matcher: &Matcher, trees: &Trees) -> bool {
+    if matcher.question.logs.is_empty() {
+        return true;
+    }
+    let origin = finding.origin.as_deref().unwrap_or_default();
+    trees.origins.contains(origin)
+}
+
+fn is_of_entry(matcher: &Matcher, stored: &FoundSigning) -> bool {
+    let question = &matcher.question;
+    question.entry.is_none() && question.uuid.is_none()
+        || matcher.holds(&Held::Stored(stored)).is_some()
+}
+
+/// Who registered the signings, by their hashes.
+async fn authorities(
+    world: &World<'_>,
+    groups: &BTreeMap<Which, Group>,
+) -> Result<BTreeMap<String, Authority>, LookupError> {
+    let hashes: Vec<String> = groups
+        .values()
+        .flat_map(|group| hashes(&group.first))
+        .collect();
+    Ok(world.store.authorities_of(&hashes).await?)
+}
+
+/// The hashes by which a signing may be registered: of its entry, or of the certificate in it, and of its signature.
+fn hashes(stored: &FoundSigning) -> Vec<String> {
+    let entry = stored
+        .logged_sha256
+        .clone()
+        .or_else(|| stored.finding.leaf_hash.clone());
+    entry
+        .into_iter()
+        .chain(stored.signature_sha256.clone())
+        .collect()
+}
+
+fn signing(group: Group, authorities: &BTreeMap<String, Authority>) -> Signing {
+    let time = Held::Stored(&group.first).time(Chain::Unknown);
+    let is_registered = is_registered(&group.findings);
+    let strongest = hashes(&group.first)
+        .iter()
+        .filter_map(|hash| authorities.get(hash).copied())
+        .max();
+    let finding = group.first.finding;
+    Signing {
+        line_type: "signing",
+        source: Source::Finding,
+        log: finding.log.unwrap_or_default(),
+        origin: finding.origin.unwrap_or_default(),
+        index: finding.index.unwrap_or_default(),
+        leaf_hash: finding.leaf_hash.unwrap_or_default(),
+        kind: finding.kind.unwrap_or_default(),
+        digest: finding.digest,
+        san: finding.san,
+        issuer: finding.issuer,
+        extensions: finding.extensions,
+        certificate_sha256: finding.certificate_sha256,
+        key_sha256: finding.key_sha256,
+        chain: finding.chain,
+        not_before: finding.not_before,
+        time,
+        proven: true,
+        matched: group.matched,
+        findings: group.findings,
+        registered: strongest.filter(|_| is_registered),
+    }
+}
+
+fn not_proven(group: &Group) -> Unproven {
+    let finding = &group.first.finding;
+    let why = if group
+        .findings
+        .iter()
+        .any(|finding| finding.state == State::Disputed)
+    {
+        "the log showed this entry and could not prove it"
+    } else {
+        "the entry was read, and no signed checkpoint covers it yet"
+    };
+    unproven(finding, format!("{why}: finding {}", finding.id))
+}
+
+fn cannot_be_read(finding: &Finding) -> Unproven {
+    unproven(finding, finding.summary.clone())
+}
+
+fn unproven(finding: &Finding, why: String) -> Unproven {
+    Unproven {
+        line_type: "unproven",
+        source: Source::Finding,
+        log: finding.log.clone().unwrap_or_default(),
+        origin: finding.origin.clone().unwrap_or_default(),
+        index: finding.index,
+        why,
+    }
+}

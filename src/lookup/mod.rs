@@ -1,0 +1,36 @@
+//! Answers who signed what, and how far it looked: an answer that does not say this is worth nothing to somebody who has to
+//! decide at night.
+//!
+//! A [`Question`] is a set of conditions. `matcher` compares signings with it, by the code that compares them with watches.
+//! `findings` answers from the store, which holds the signings of watched identities. `coverage` computes what of the logs
+//! the answer is about; it is pure. `scan` reads the followed logs again: `reread` reads one tree and proves it, `leaves` compares
+//! its leaves, `suspect` looks for what only some readers find, and `saved` keeps what an interrupted scan has done.
+//! `remote` asks search indexes, and proves each entry that they name.
+
+mod answer;
+mod coverage;
+mod error;
+mod findings;
+mod held;
+mod leaves;
+mod line;
+mod matcher;
+mod model;
+mod question;
+mod remote;
+mod reread;
+mod saved;
+mod scan;
+mod suspect;
+mod trees;
+mod world;
+
+pub use answer::{Answer, Ended, from_findings};
+pub use coverage::Coverage;
+pub use error::LookupError;
+pub use line::{LogCoverage, Matched, Signing, Unproven};
+pub use model::roots;
+pub use question::{BundleIs, CertificateIs, DigestIs, Question, Repository};
+pub use remote::{Remote, remote};
+pub use scan::{Estimate, Scan, scan};
+pub use world::World;

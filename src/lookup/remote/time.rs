@@ -1,0 +1,76 @@
+//! When a Rekor v1 log accepted an entry, if its signature over that time verifies.
+
+use base64::Engine as _;
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use crate::codec::STANDARD;
+use crate::identity;
+use crate::source::rekor_v1::Entry;
+
+/// The time in the signed entry timestamp: a signature over the canonical JSON (RFC 8785) of body, time, log and index (rekor
+/// `pkg/api/entries.go`). `None`: none of these keys made it. A key is a SubjectPublicKeyInfo in DER.
+pub(super) fn integrated_at(entry: &Entry, keys: &[Vec<u8>]) -> Option<Timestamp> {
+    let promise = entry.signed_timestamp.as_ref()?;
+    let body = STANDARD.encode(&entry.body);
+    let is_signed = keys.iter().any(|key| {
+        // The id of a log is the hash of its key.
+        let log = hex::encode(Sha256::digest(key));
+        let signed = format!(
+            r#"{{"body":"{body}","integratedTime":{},"logID":"{log}","logIndex":{}}}"#,
+            entry.integrated_at, entry.global
+        );
+        identity::verify(key, signed.as_bytes(), promise).is_ok()
+    });
+    if !is_signed {
+        return None;
+    }
+    Timestamp::from_second(entry.integrated_at).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+
+    use super::*;
+    use crate::log::GlobalIndex;
+    use crate::source::rekor_v1::answer::entries;
+
+    /// One entry of a recorded log, and the two keys that it has had.
+    fn recorded() -> (Entry, Vec<Vec<u8>>) {
+        let json = include_str!("entry.json");
+        let entry = entries(format!("[{}]", json.trim()).as_bytes())
+            .unwrap()
+            .remove(0);
+        let key = |pem: &str| {
+            let lines = pem.lines().filter(|line| !line.starts_with("-----"));
+            STANDARD.decode(lines.collect::<String>()).unwrap()
+        };
+        let keys = [include_str!("old.pub.pem"), include_str!("new.pub.pem")];
+        (entry, keys.map(key).to_vec())
+    }
+
+    #[test]
+    fn a_time_counts_if_a_key_of_the_log_signed_it_for_this_entry() {
+        let (entry, keys) = recorded();
+        let signed = integrated_at(&entry, &keys);
+        assert_eq!(signed, Timestamp::from_second(entry.integrated_at).ok());
+        assert!(signed.is_some());
+        assert_eq!(integrated_at(&entry, &[]), None);
+        let changes: [fn(&mut Entry); 4] = [
+            |entry| entry.integrated_at += 1,
+            |entry| entry.body = vec![b'{'].into(),
+            |entry| entry.global = GlobalIndex::new(7),
+            |entry| entry.signed_timestamp = None,
+        ];
+        for change in changes {
+            let mut changed = entry.clone();
+            change(&mut changed);
+            assert_eq!(integrated_at(&changed, &keys), None);
+        }
+        let signing = keys
+            .iter()
+            .filter(|key| integrated_at(&entry, &[(*key).clone()]).is_some());
+        assert_eq!(signing.count(), 1);
+    }
+}
