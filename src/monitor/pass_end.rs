@@ -63,11 +63,13 @@ pub(super) async fn end_of_tree(
 ) -> Result<(), StoreError> {
     let store = &*context.store;
     store.end_pass(report).await?;
-    health::assess_log(store, &Subject::of(shard), rules, noticed, report.now).await?;
-    if let Some(signatures) = signatures {
-        health::assess_checkpoint(store, &context.settings, shard, signatures, report.now).await?;
-    }
-    Ok(())
+    let signatures = signatures
+        .map(|signatures| health::of_checkpoint(&context.settings, shard, signatures, report.now));
+    let noticed = Noticed {
+        signatures,
+        ..noticed
+    };
+    health::assess_log(store, &Subject::of(shard), rules, noticed, report.now).await
 }
 
 /// Records how the pass ended for a log as a whole, or for a tree that cannot be read.

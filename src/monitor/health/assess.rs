@@ -18,7 +18,8 @@ use crate::store::{Condition, Conditions, Logs, Scope, Store, StoreError, TreeCo
 /// Most watches with a gap that one sentence names.
 const NAMED_WATCHES: usize = 20;
 
-const OF_A_LOG: &[Verdict] = &[
+/// Those of a log, and after them those of its newest checkpoint.
+const OF_A_LOG_AND_ITS_CHECKPOINT: &[Verdict] = &[
     Verdict::UnverifiableCheckpoint,
     Verdict::Unavailable,
     Verdict::RateLimited,
@@ -28,14 +29,13 @@ const OF_A_LOG: &[Verdict] = &[
     Verdict::CoverageGap,
     Verdict::EntriesMissing,
     Verdict::TrustRootStale,
-];
-
-/// Assessed only if a checkpoint was opened.
-const OF_A_CHECKPOINT: &[Verdict] = &[
     Verdict::UnknownSignature,
     Verdict::WitnessContradiction,
     Verdict::ClockSkew,
 ];
+
+/// Those of a log: the others are assessed only if a checkpoint was opened.
+const OF_A_LOG: &[Verdict] = OF_A_LOG_AND_ITS_CHECKPOINT.split_at(9).0;
 
 const OF_THE_WHOLE: &[Verdict] = &[
     Verdict::PositionLost,
@@ -47,7 +47,8 @@ const OF_THE_WHOLE: &[Verdict] = &[
 /// Assessed only if there are time reports.
 const OF_THE_CLOCK: &[Verdict] = &[Verdict::ClockSkew];
 
-/// Assesses one log after its pass.
+/// Assesses one log after its pass, and the signatures of its newest checkpoint. All is recorded together: each pass over each
+/// log asks the store for what is open.
 pub(in crate::monitor) async fn assess_log(
     store: &dyn Store,
     log: &Subject<'_>,
@@ -98,20 +99,25 @@ pub(in crate::monitor) async fn assess_log(
         tracing::warn!(log.name = log.name, "{}", crate::escape::terminal(&summary));
         found.push((Verdict::CoverageGap, summary));
     }
-    record(store, log, OF_A_LOG, found, now).await
+    let verdicts = match noticed.signatures {
+        Some(signatures) => {
+            found.extend(signatures);
+            OF_A_LOG_AND_ITS_CHECKPOINT
+        }
+        None => OF_A_LOG,
+    };
+    record(store, log, verdicts, found, now).await
 }
 
-/// Assesses the signatures of the newest checkpoint of a log.
-pub(in crate::monitor) async fn assess_checkpoint(
-    store: &dyn Store,
+/// What the signatures of the newest checkpoint of a log show.
+pub(in crate::monitor) fn of_checkpoint(
     settings: &Settings,
     shard: &Shard,
     signatures: &Signatures,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Vec<(Verdict, String)> {
     let required = settings.required_witnesses.get(&shard.name);
-    let found = signatures.assess(shard, required.copied().unwrap_or(0), now);
-    record(store, &Subject::of(shard), OF_A_CHECKPOINT, found, now).await
+    signatures.assess(shard, required.copied().unwrap_or(0), now)
 }
 
 async fn record(

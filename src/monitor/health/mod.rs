@@ -18,7 +18,7 @@ mod time_reports;
 mod trust;
 mod unknown_issuers;
 
-pub(super) use assess::{assess_checkpoint, assess_log, assess_whole, before_a_pass};
+pub(super) use assess::{assess_log, assess_whole, before_a_pass, of_checkpoint};
 pub(super) use outage::Outage;
 pub(super) use signatures::Signatures;
 pub(super) use subject::{Noticed, Subject};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::finding::Verdict;
 use crate::log::{LogId, Part, Shard};
 
 /// The log that is assessed, or the one of its trees.
@@ -42,4 +43,6 @@ pub(in crate::monitor) struct Noticed {
     pub(in crate::monitor) lost: Option<String>,
     /// Why the trusted root may be out of date.
     pub(in crate::monitor) issuer_burst: Option<String>,
+    /// What the signatures of the newest checkpoint show; `None` if no checkpoint was opened.
+    pub(in crate::monitor) signatures: Option<Vec<(Verdict, String)>>,
 }

@@ -76,6 +76,7 @@ pub(in crate::monitor) async fn pass_over(
     let noticed = Noticed {
         lost: lost.map(|error| error.message.clone()),
         issuer_burst,
+        ..Noticed::default()
     };
     let signatures = pass.signatures.as_ref();
     pass_end::end_of_tree(context, &report, &log.shard, rules, noticed, signatures).await?;

@@ -71,10 +71,10 @@ pub(in crate::monitor) async fn rescan_tree(
     let subject = Subject::of(&log.shard);
     let now = context.clock.now();
     let noticed = Noticed {
-        lost: None,
         issuer_burst: pass
             .unknown_issuers
             .sentence(&log.shard.name, rules.authorities(), now),
+        ..Noticed::default()
     };
     health::assess_log(&*context.store, &subject, rules, noticed, now).await?;
     match Ended::of(ended)?.outcome {
