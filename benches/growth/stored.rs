@@ -12,7 +12,7 @@ use modelwatch::finding::{
 use modelwatch::log::TreeId;
 use modelwatch::store::sqlite::SqliteStore;
 use modelwatch::store::{
-    Condition, Handling, HandlingRequest, NewRegistration, Rescanned, Scope, Settings, Store,
+    Condition, Handling, HandlingRequest, Kept, NewRegistration, Rescanned, Scope, Settings, Store,
     WatchSet,
 };
 
@@ -127,6 +127,7 @@ pub(super) fn take_back(bench: &Bench, findings: u64) -> Figure {
                     rule: None,
                     evidence: Evidence::default(),
                 }],
+                kept: Kept::default(),
                 now: now(n),
             };
             costs.push(cost(async { store.rescanned(&rescanned).await.map(drop) }).await?);

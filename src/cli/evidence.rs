@@ -16,7 +16,7 @@ use crate::log::{Protocol, TreeId};
 use crate::monitor::MonitoredLog;
 use crate::service::Setup;
 use crate::source::LogSource;
-use crate::store::{FindingRecord, Store, TreeState};
+use crate::store::{FindingRecord, KeptEntry, Store, TreeState};
 
 use super::output::Mistake;
 
@@ -84,23 +84,44 @@ async fn package(
     let local = index
         .checked_sub(state.base)
         .context("the entry lies before its tree")?;
-    let proof = fetched(setup, &state, local).await.with_context(|| {
-        format!(
-            "the finding {} was recorded without its proof, and the log has to be asked for it",
-            finding.id
-        )
-    })?;
+    let kept = store.kept_entry(finding.id).await?;
+    let (proof, trusted_root) = match kept {
+        Some(KeptEntry {
+            leaf,
+            proof: Some((head, hashes)),
+            trusted_root,
+        }) => {
+            let proof = Proof {
+                leaf,
+                index: local,
+                head,
+                hashes,
+            };
+            (proof, trusted_root)
+        }
+        // The finding is of an earlier version, or its leaf is very long.
+        _ => {
+            let proof = fetched(setup, &state, local).await.with_context(|| {
+                format!(
+                    "the proof of the finding {} was not kept, and has to be fetched from its log",
+                    finding.id
+                )
+            })?;
+            (proof, None)
+        }
+    };
     anyhow::ensure!(
         tlog::leaf_hash(&proof.leaf).to_hex() == *leaf_hash,
         "the log shows another entry at {index} than the one that was found: its leaf hash was {leaf_hash}"
     );
+    let now = || setup.known().trust.map(|trust| trust.document().to_vec());
     Ok(Package {
         protocol,
         origin: Origin::new(origin)?,
         base: state.base,
         proof,
         finding: as_json(record)?,
-        trusted_root: setup.known().trust.map(|trust| trust.document().to_vec()),
+        trusted_root: trusted_root.or_else(now),
         bundle: bundle(store, finding, protocol).await?,
     })
 }

@@ -11,6 +11,7 @@ mod selection;
 mod verdict;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -187,6 +188,9 @@ pub struct Evidence {
     pub notes: Vec<Vec<u8>>,
     /// The leaf itself where it could not be understood, and that of a CT log with a certificate by an unknown CA.
     pub leaf: Option<Vec<u8>>,
+    /// The leaf as it is kept for a third party, without its certificate; `None` if `leaf` has it, or it is too long. Written with
+    /// the finding, and read with its proof.
+    pub entry: Option<Arc<[u8]>>,
     /// For a certificate in a CT log: the hash by which it is registered, see
     /// [`logged_sha256`](crate::identity::Certificate::logged_sha256). Written with the finding, never read.
     pub logged_sha256: Option<[u8; 32]>,

@@ -1,5 +1,7 @@
 //! The watches, and the authorities by which certificates are judged.
 
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 
 use super::assessments::Assessments;
@@ -10,6 +12,7 @@ use crate::watch::{Forms, HoldRule, WatchKey, WatchSet, Watches};
 pub struct Rules {
     watches: Watches,
     authorities: Option<Authorities>,
+    trusted_root: Option<Arc<[u8]>>,
     watch_set: WatchSet,
     hashes: Vec<[u8; 32]>,
     holds: Vec<HoldRule>,
@@ -49,12 +52,25 @@ impl Rules {
         Self {
             watches,
             authorities,
+            trusted_root: None,
             watch_set: keys.into_iter().collect(),
             hashes,
             holds,
             ineffective,
             assessments: Assessments::default(),
         }
+    }
+
+    /// The same with the document that the authorities are from, as it was published: it is kept with what is found.
+    #[must_use]
+    pub fn with_trusted_root(mut self, document: Option<Arc<[u8]>>) -> Self {
+        self.trusted_root = document;
+        self
+    }
+
+    /// The document that the authorities are from, if it is known.
+    pub(crate) fn trusted_root(&self) -> Option<Arc<[u8]>> {
+        self.trusted_root.clone()
     }
 
     /// The compiled watches.

@@ -110,6 +110,16 @@ impl Placed<'_> {
         (self.inclusion.tree_size, self.inclusion.root)
     }
 
+    /// The signed head with that root, and the inclusion proof; `None`: the log did not sign that root.
+    pub(crate) fn signed(&self, tree: &KnownTree) -> Option<(Head, Vec<Hash>)> {
+        let head = match self.root(tree).ok()? {
+            Root::Known => tree.head.clone(),
+            Root::Newer(head) | Root::Older(head) => head,
+            Root::Unsigned(_) => return None,
+        };
+        Some((head, self.inclusion.hashes.clone()))
+    }
+
     /// The relation of that root to the tree.
     ///
     /// # Errors

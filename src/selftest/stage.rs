@@ -17,7 +17,7 @@ use crate::notify::Outbox;
 use crate::service::{ServiceError, links, routes};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    Alerts as _, Batch, Delivery, NewTree, Positions as _, Settings, Store, StoreError,
+    Alerts as _, Batch, Delivery, Kept, NewTree, Positions as _, Settings, Store, StoreError,
 };
 
 /// What the first process writes when the alert is recorded.
@@ -131,6 +131,7 @@ async fn record(config: &Config, copy: &Path) -> Result<(), StoreError> {
                 rule: None,
                 evidence: Evidence::default(),
             }],
+            kept: Kept::default(),
             now,
         })
         .await?;

@@ -395,7 +395,8 @@ impl Setup {
             .trust
             .as_ref()
             .map(|trust| trust.root().authorities().clone());
-        let rules = Arc::new(Rules::new(watches, authorities));
+        let document = self.trust.as_ref().map(|trust| trust.document().into());
+        let rules = Arc::new(Rules::new(watches, authorities).with_trusted_root(document));
         Ok(Arc::clone(self.rules.get_or_init(|| rules)))
     }
 

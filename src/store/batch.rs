@@ -6,6 +6,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 use tlog::{FollowerState, Head};
 
+use super::kept::Kept;
 use super::pass_error::PassError;
 use crate::finding::{NewFinding, Verdict};
 use crate::watch::WatchSet;
@@ -98,6 +99,8 @@ pub struct Batch {
     pub checkpoints: Vec<Head>,
     /// The findings between the expected and the new `seen`.
     pub findings: Vec<NewFinding>,
+    /// What proves found entries, of this batch and earlier ones.
+    pub kept: Kept,
     /// The time.
     pub now: Timestamp,
 }
@@ -282,6 +285,8 @@ pub struct Rescanned {
     pub closes_gap: bool,
     /// The findings, all proven.
     pub findings: Vec<NewFinding>,
+    /// What proves their entries.
+    pub kept: Kept,
     /// The time.
     pub now: Timestamp,
 }

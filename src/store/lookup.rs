@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use tlog::Head;
 
+use super::kept::Kept;
 use super::pass_error::PassError;
 use crate::finding::NewFinding;
 use crate::identity::{Chain, San};
@@ -167,6 +168,8 @@ pub struct FoundEntries {
     pub entries: Vec<KnownEntry>,
     /// The findings, all proven.
     pub findings: Vec<NewFinding>,
+    /// What proves their entries, by tree.
+    pub kept: Vec<(TreeId, Kept)>,
     /// The time.
     pub now: Timestamp,
 }

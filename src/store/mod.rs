@@ -22,6 +22,7 @@ mod expectations;
 mod faults;
 mod findings;
 mod handling;
+mod kept;
 mod logs;
 mod lookup;
 mod lookups;
@@ -56,6 +57,7 @@ pub use expectations::Expectations;
 pub use faults::LogFaults;
 pub use findings::Findings;
 pub use handling::{Action, Handling, HandlingOutcome, HandlingRequest};
+pub use kept::{Kept, KeptEntries, KeptEntry};
 pub use logs::{ListedTree, ListedTrees, LogState, Logs};
 pub use lookup::{
     Answered, Contradiction, FoundEntries, Guide, KnownEntry, Lookup, LookupCounts, NewLookups,
@@ -103,6 +105,7 @@ pub trait Store:
     + StoredTimes
     + BundleCheckpoints
     + Findings
+    + KeptEntries
     + Signings
     + Searches
     + Expectations

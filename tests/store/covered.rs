@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use modelwatch::log::TreeId;
-use modelwatch::store::{Dispute, Rescanned, WatchKey, WatchSet};
+use modelwatch::store::{Dispute, Kept, Rescanned, WatchKey, WatchSet};
 
 use crate::scratch::{ScratchStore, at, follower, signing, tree};
 
@@ -124,6 +124,7 @@ async fn a_rescan_closes_a_gap_and_its_findings_are_alerted() {
         watches: WatchSet::from_iter([watch("falcon")]),
         closes_gap: false,
         findings: vec![found],
+        kept: Kept::default(),
         now: at(5),
     };
     assert_eq!(scratch.store.rescanned(&rescanned).await.unwrap(), 1);

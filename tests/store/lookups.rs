@@ -244,6 +244,7 @@ async fn fetched_entries_stay_recorded_until_the_watches_change() {
             entry(31, "", TREE),
         ],
         findings: vec![found_there(30)],
+        kept: Vec::new(),
         now: at(2),
     };
     assert_eq!(scratch.store.found_entries(&found).await.unwrap(), 1);
@@ -300,6 +301,7 @@ async fn a_certificate_is_settled_once_and_its_finding_contains_the_result() {
         log: log(),
         entries: vec![entry(30, "k", TREE)],
         findings: Vec::new(),
+        kept: Vec::new(),
         now: at(2),
     };
     scratch.store.found_entries(&found).await.unwrap();

@@ -17,6 +17,7 @@ mod files;
 mod findings;
 mod handling;
 mod holds;
+mod kept;
 mod logs;
 mod lookups;
 mod overview;

@@ -13,7 +13,9 @@ use modelwatch::finding::{
 use modelwatch::identity::Chain;
 use modelwatch::log::{LogId, Protocol, TreeId};
 use modelwatch::store::sqlite::SqliteStore;
-use modelwatch::store::{Batch, FindingQuery, Handling, HandlingRequest, NewTree, Settings, Store};
+use modelwatch::store::{
+    Batch, FindingQuery, Handling, HandlingRequest, Kept, NewTree, Settings, Store,
+};
 use tempfile::TempDir;
 use tlog::{CompactRange, FollowerState, Head, leaf_hash};
 
@@ -216,6 +218,7 @@ pub(crate) fn batch(from: (u64, u64), to: (u64, u64), findings: Vec<NewFinding>)
         follower: follower(to.0, to.1),
         checkpoints: Vec::new(),
         findings,
+        kept: Kept::default(),
         now: at(1),
     }
 }

@@ -9,10 +9,10 @@ use modelwatch::log::Protocol;
 use modelwatch::log::{LogId, Part, TreeId};
 use modelwatch::store::sqlite::SqliteStore;
 use modelwatch::store::{
-    Batch, Condition, Conditions as _, Expectations as _, FindingQuery, Findings as _, ListedTree,
-    ListedTrees, Logs as _, Lookups as _, Outcome, PassReport, Passes as _, Positions as _,
-    ProvenPart, RegisteredEntries as _, Registrar, Scope, SearchKey, Searches as _, SignerTerm,
-    Store as _, StoreError,
+    Batch, Condition, Conditions as _, Expectations as _, FindingQuery, Findings as _, Kept,
+    ListedTree, ListedTrees, Logs as _, Lookups as _, Outcome, PassReport, Passes as _,
+    Positions as _, ProvenPart, RegisteredEntries as _, Registrar, Scope, SearchKey, Searches as _,
+    SignerTerm, Store as _, StoreError,
 };
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -210,6 +210,7 @@ async fn a_pass_over_each_kind_of_log_continues_after_the_upgrade() {
             } else {
                 Vec::new()
             },
+            kept: Kept::default(),
             now: at(1),
         };
         store.commit(&batch).await.unwrap();

@@ -11,6 +11,7 @@
 //! | [`frontier`] | [`CompactRange`]: the few hashes that represent all leaves read so far |
 //! | [`proof`] | inclusion and consistency proofs |
 //! | [`split`] | [`Split`]: a tree cut in two, for starting in its middle |
+//! | [`tracked`] | [`TrackedRange`]: the hashes for the inclusion proofs of some leaves, while all are read |
 //! | [`note`] | C2SP signed notes, and tree heads of RFC 6962 in them |
 //! | [`checkpoint`] | [`Checkpoint`], which exists only after its signature verified |
 //! | [`tile`] | C2SP tlog-tiles: coordinates, tiles, entry bundles |
@@ -45,6 +46,7 @@ pub mod split;
 #[cfg(test)]
 mod testing;
 pub mod tile;
+pub mod tracked;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Origin, OriginError};
 pub use fault::{FaultKind, LogFault};
@@ -60,6 +62,7 @@ pub use proof::{ProofError, consistency_ranges, verify_consistency, verify_inclu
 pub use size::MAX_TREE_SIZE;
 pub use split::{LeafPath, Node, Split, SplitError};
 pub use tile::{Bundle, BundleIndex, TileError, TileIndex};
+pub use tracked::{TrackedRange, inclusion_path_of};
 
 /// The README, so that its example is compiled and run.
 #[cfg(doctest)]

@@ -179,6 +179,19 @@ impl Split {
         Self::new(at, size, left, right)
     }
 
+    /// Number of leaves before the cut.
+    pub const fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// The maximal complete subtrees after the cut, from left to right, with their hashes.
+    pub fn right(&self) -> impl Iterator<Item = (Node, Hash)> {
+        // `new` counted the hashes.
+        subtrees(self.at, self.size)
+            .into_iter()
+            .zip(self.right.iter().copied())
+    }
+
     /// Frontier of the first `at` leaves. It is proven once [`root`](Self::root) equals a signed root.
     pub fn frontier(&self) -> CompactRange {
         // `new` counted the hashes, so this never falls back.

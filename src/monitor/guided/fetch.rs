@@ -14,7 +14,7 @@ use crate::monitor::prove;
 use crate::monitor::tail;
 use crate::source::rekor_v1::{Entry, EntryId, MAX_ENTRIES_BYTES};
 use crate::source::{Leaves, SourceError};
-use crate::store::{FoundEntries, Guide, KnownEntry, PassError, PassErrorKind};
+use crate::store::{FoundEntries, Guide, Kept, KnownEntry, PassError, PassErrorKind};
 
 impl GuidedPass<'_> {
     /// The ids of entries that were not fetched, proven and matched before.
@@ -112,6 +112,7 @@ impl GuidedPass<'_> {
             log: guide.log.clone(),
             entries: Vec::new(),
             findings: Vec::new(),
+            kept: Vec::new(),
             now: self.now,
         };
         let mut recorded = Vec::new();
@@ -169,6 +170,7 @@ impl GuidedPass<'_> {
         let Some(tree) = trees.list.get(tree) else {
             return Ok(false);
         };
+        let signed = placed.signed(tree);
         let (index, leaf_hash) = (entry.global.get(), id.leaf.to_hex());
         let mut leaves = Leaves::copied(local, [&entry.body])
             .map_err(|error| Halt::failed(PassErrorKind::Malformed, error.to_string()))?;
@@ -216,6 +218,20 @@ impl GuidedPass<'_> {
         }
         found.entries.extend(signers.into_iter().map(known));
         if index >= guide.start {
+            if let Some((head, path)) = signed
+                && !scanned.findings.is_empty()
+            {
+                let findings = scanned.findings.iter();
+                let kept = Kept {
+                    paths: findings
+                        .map(|new| (new.finding.id, head.size, path.clone()))
+                        .collect(),
+                    heads: vec![head],
+                    trusted_root: self.rules.trusted_root(),
+                    ..Kept::default()
+                };
+                found.kept.push((tree.shard.id(), kept));
+            }
             found
                 .findings
                 .extend(scanned.findings.into_iter().map(|mut new| {

@@ -3,10 +3,12 @@
 //! `pass` requests the newest checkpoint, verifies it and offers it to the follower. `read` fetches the leaves up to it. `scan`
 //! hashes and parses them on all cores and matches the watches. Position and findings go to the store in one transaction for
 //! each batch. `start_position` finds the first entry at a date. `fault` records what contradicts a signed checkpoint, and
-//! `bundle_checkpoints` compares the checkpoints of registered bundles, and `missing` the entries that they name. `rescan` reads a proven range again.
+//! `bundle_checkpoints` compares the checkpoints of registered bundles, and `missing` the entries that they name. `rescan` reads a proven range again. `keep`
+//! collects what proves the entries that were found.
 
 mod bundle_checkpoints;
 mod fault;
+mod keep;
 mod missing;
 #[cfg(test)]
 mod mutations;

@@ -6,12 +6,13 @@ use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tlog::{AbsorbError, Checkpoint, Follower, FollowerState, Head};
 
+use super::keep::{Keeper, places};
 use super::scan::{Scanned, scanned};
 use super::tree_pass::{TreePass, position};
 use crate::finding::NewFinding;
 use crate::monitor::halt::Halt;
 use crate::monitor::health::TimeSource;
-use crate::store::{Batch, PassErrorKind};
+use crate::store::{Batch, Kept, PassErrorKind};
 
 /// A batch is committed when it has this many entries. A transaction for each bundle would take more time than its
 /// entries; entries that are not committed are read again after a crash.
@@ -73,6 +74,10 @@ impl TreePass<'_> {
             checkpoints: checkpoint.map(Head::from).into_iter().collect(),
             read: Unrecorded::since(self.context.clock.now()),
         };
+        if self.keeper.is_none() {
+            let tree = self.log.shard.id();
+            self.keeper = Some(Keeper::resumed(&*self.context.store, &tree, before).await?);
+        }
         let until = checkpoint.map_or(u64::MAX, Checkpoint::size);
         let ended = self.read_all(follower, &mut pending, until).await;
         // What was read is recorded, whatever the reason for the end. (After a false batch, which is recorded with its
@@ -133,10 +138,17 @@ impl TreePass<'_> {
                 self.context.time_reports.add(source, logged, self.now);
             }
             let count = hashes.len() as u64;
+            let found = places(&findings, self.log.shard.base);
             pending.findings.extend(findings);
-            match follower.absorb(start, hashes) {
-                Ok(_) => {}
+            let keeper = self.keeper.get_or_insert_default();
+            let before = keeper.begins_with(&found).then(|| follower.state().seen);
+            match follower.absorb(start, hashes.iter().copied()) {
+                Ok(absorbed) => {
+                    let proven = absorbed.proven.and_then(|_| follower.state().proven_head);
+                    keeper.absorbed(before, &hashes, &found, proven.as_ref());
+                }
                 Err(AbsorbError::Fault(fault)) => {
+                    *keeper = Keeper::default();
                     let from = std::mem::replace(&mut pending.from, follower.state());
                     let findings = std::mem::take(&mut pending.findings);
                     pending.checkpoints.clear();
@@ -166,7 +178,7 @@ impl TreePass<'_> {
 
     /// Findings and position are committed together. After a crash before this commit, the leaves are read again; the
     /// ids of findings make that harmless.
-    async fn commit(&self, follower: &Follower, pending: &mut Pending) -> Result<(), Halt> {
+    async fn commit(&mut self, follower: &Follower, pending: &mut Pending) -> Result<(), Halt> {
         let state = follower.state();
         if state == pending.from && pending.findings.is_empty() {
             pending.read = Unrecorded::since(self.context.clock.now());
@@ -177,6 +189,12 @@ impl TreePass<'_> {
             .iter()
             .map(|new| (new.finding.id, new.finding.verdict))
             .collect();
+        let keeper = self.keeper.get_or_insert_default();
+        keeper.proven(state.proven_head.as_ref());
+        let kept = Kept {
+            trusted_root: self.rules.trusted_root(),
+            ..keeper.take()
+        };
         self.context
             .store
             .commit(&Batch {
@@ -185,6 +203,7 @@ impl TreePass<'_> {
                 follower: state.clone(),
                 checkpoints: std::mem::take(&mut pending.checkpoints),
                 findings: batch_findings,
+                kept,
                 now: self.now,
             })
             .await?;

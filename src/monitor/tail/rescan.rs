@@ -4,8 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use tlog::{CompactRange, Hash, Head, LogFault};
+use tlog::{CompactRange, Hash, Head, LogFault, Node, Split, TrackedRange};
 
+use super::keep::places;
 use super::read::{BATCH_FINDINGS, Unrecorded};
 use super::scan::{Scanned, scanned};
 use super::tree_pass::TreePass;
@@ -17,7 +18,7 @@ use crate::monitor::health::{self, Noticed, Subject};
 use crate::monitor::log::Log;
 use crate::monitor::outcome::RescanError;
 use crate::monitor::pass_end::Ended;
-use crate::store::{Outcome, PassErrorKind, Rescanned, StoreError, Uneven, WatchSet};
+use crate::store::{Kept, Outcome, PassErrorKind, Rescanned, StoreError, Uneven, WatchSet};
 
 /// A rescan is recorded in steps of this many entries. Each step is proven by itself, and an interrupted rescan
 /// continues after the last one.
@@ -91,6 +92,10 @@ pub(in crate::monitor) async fn rescan_tree(
 struct Step {
     from: u64,
     findings: Vec<NewFinding>,
+    /// The entries that were found wait for hashes here,
+    tracked: TrackedRange,
+    /// and these are known.
+    hashes: Vec<(Node, Hash)>,
     read: Unrecorded,
     /// The end of the gap that it is a part of.
     gap_end: u64,
@@ -116,6 +121,8 @@ impl TreePass<'_> {
         let mut step = Step {
             from: gap.start,
             findings: Vec::new(),
+            tracked: TrackedRange::new(&frontier, |_| false),
+            hashes: Vec::new(),
             read: Unrecorded::since(clock.now()),
             gap_end: gap.end,
         };
@@ -153,7 +160,12 @@ impl TreePass<'_> {
             } = next?;
             self.context.unknown_authorities.add(unknown_authorities);
             self.context.progress.read(hashes.len() as u64);
+            let found = places(&findings, self.log.shard.base);
+            let known = &mut step.hashes;
             for hash in hashes {
+                let is_found = found.contains(&frontier.size());
+                step.tracked
+                    .push(hash, is_found, &mut |node, hash| known.push((node, hash)));
                 frontier.push(hash);
             }
             step.findings.extend(findings);
@@ -183,9 +195,11 @@ impl TreePass<'_> {
         done: &mut (u64, u64),
     ) -> Result<(), Halt> {
         let reached = frontier.size();
-        if *frontier != self.frontier(reached, head).await? {
+        let split = self.split(reached, head).await?;
+        if *frontier != split.frontier() {
             return Err(self.false_leaves(head, frontier.root()).await?);
         }
+        let kept = self.kept(step, frontier, &split, head);
         let mut findings = std::mem::take(&mut step.findings);
         for found in &mut findings {
             found.finding.proven = Some(true);
@@ -199,6 +213,7 @@ impl TreePass<'_> {
                 watches: watches.clone(),
                 closes_gap: reached >= step.gap_end,
                 findings,
+                kept,
                 now: self.now,
             })
             .await?;
@@ -208,13 +223,37 @@ impl TreePass<'_> {
         Ok(())
     }
 
+    /// What proves the entries that were found in a step, in the proven tree. The next step begins.
+    fn kept(&self, step: &mut Step, frontier: &CompactRange, split: &Split, head: &Head) -> Kept {
+        let next = TrackedRange::new(frontier, |_| false);
+        let mut tracked = std::mem::replace(&mut step.tracked, next);
+        let mut hashes = std::mem::take(&mut step.hashes);
+        if !tracked.is_tracking() {
+            return Kept::default();
+        }
+        let mut add = |node, hash| hashes.push((node, hash));
+        tracked.push_rest(split, &mut add);
+        tracked.finish(&mut add);
+        Kept {
+            hashes,
+            heads: vec![head.clone()],
+            trusted_root: self.rules.trusted_root(),
+            ..Kept::default()
+        }
+    }
+
     /// The frontier of the first `at` leaves of the proven tree, from the hashes of the log.
     pub(super) async fn frontier(&self, at: u64, head: &Head) -> Result<CompactRange, Halt> {
+        Ok(self.split(at, head).await?.frontier())
+    }
+
+    /// The proven tree, split there, from the hashes of the log.
+    async fn split(&self, at: u64, head: &Head) -> Result<Split, Halt> {
         let split = self.log.source.split(at, head.size).await?;
         if split.root() != head.root {
             return Err(self.false_leaves(head, split.root()).await?);
         }
-        Ok(split.frontier())
+        Ok(split)
     }
 
     /// The log shows other leaves than those that were proven: no finding of them is recorded.

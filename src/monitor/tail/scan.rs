@@ -42,6 +42,12 @@ const MIN_CERTIFICATES: usize = 8;
 /// one bundle of Rekor v2: starting another thread costs as much as scanning a dozen leaves.
 const JOB_LEAVES: usize = 256;
 
+/// Longest leaf that is kept with a finding. A tiled log has no longer ones (C2SP tlog-tiles).
+const MAX_KEPT_BYTES: usize = u16::MAX as usize;
+
+/// The same for a finding that anyone can cause in any number. The usual entry has 2 to 6 KB.
+const MAX_KEPT_OF_ANYONE_BYTES: usize = 8 * 1024;
+
 /// No more bundles are added to a job with this many bytes: long leaves do not increase the memory.
 const JOB_BYTES: usize = 1024 * 1024;
 
@@ -209,6 +215,7 @@ pub(in crate::monitor) fn scan_here(
         logged_about,
     };
     for (place, read, mut hidden) in selected {
+        let first = scanned.findings.len();
         match read {
             Ok((entry, leaf_matches)) => {
                 let mut alarmed = Vec::new();
@@ -235,8 +242,25 @@ pub(in crate::monitor) fn scan_here(
             }
             Err(reason) => judge.leaf(place, &reason, &hidden, &mut scanned.findings),
         }
+        let found = scanned.findings.get_mut(first..).unwrap_or_default();
+        keep_leaf(place.leaf, found);
     }
     scanned
+}
+
+/// Adds the leaf to its findings, for those who are to be convinced later. A longer one is fetched from the log then.
+fn keep_leaf(leaf: &[u8], findings: &mut [NewFinding]) {
+    let mut kept: Option<Arc<[u8]>> = None;
+    for new in findings {
+        let limit_bytes = match new.finding.verdict {
+            Verdict::UntrustedChain => MAX_KEPT_OF_ANYONE_BYTES,
+            _ => MAX_KEPT_BYTES,
+        };
+        if new.evidence.leaf.is_none() && leaf.len() <= limit_bytes {
+            let leaf = kept.get_or_insert_with(|| leaf.into());
+            new.evidence.entry = Some(Arc::clone(leaf));
+        }
+    }
 }
 
 /// The key id of the authority that a certificate names as its issuer, if the trusted root does not contain it.

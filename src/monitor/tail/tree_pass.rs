@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tlog::FollowerState;
 
+use super::keep::Keeper;
 use crate::judge::Rules;
 use crate::monitor::context::Context;
 use crate::monitor::health::{Signatures, UnknownIssuers};
@@ -27,6 +28,8 @@ pub(in crate::monitor) struct TreePass<'a> {
     pub(super) head_time: Option<Timestamp>,
     pub(super) entries: u64,
     pub(super) unknown_issuers: UnknownIssuers,
+    /// What proves the entries that were found; `None` before the first leaf was read.
+    pub(super) keeper: Option<Keeper>,
     /// When this pass has to end.
     pub(super) deadline: PassDeadline,
 }
@@ -51,6 +54,7 @@ impl<'a> TreePass<'a> {
             signatures: None,
             head_time: None,
             entries: 0,
+            keeper: None,
             unknown_issuers: UnknownIssuers::load(&*context.store, &tree).await?,
             deadline: PassDeadline::of(&context.settings),
         })

@@ -19,8 +19,8 @@ use crate::identity::Chain;
 use crate::log::{LogId, Protocol, TreeId};
 use crate::store::{
     Alerts as _, Condition, Conditions as _, CoveredRanges as _, Expectations as _, FindingQuery,
-    Findings as _, Handling, HandlingRequest, NewRegistration, NewTree, Positions as _, Rescanned,
-    Scope, Settings, WatchKey, WatchSet,
+    Findings as _, Handling, HandlingRequest, Kept, NewRegistration, NewTree, Positions as _,
+    Rescanned, Scope, Settings, WatchKey, WatchSet,
 };
 
 const ORIGIN: &str = "log.example";
@@ -128,6 +128,7 @@ fn rescanned(findings: Vec<NewFinding>) -> Rescanned {
         watches: WatchSet::from_iter([]),
         closes_gap: false,
         findings,
+        kept: Kept::default(),
         now: now(),
     }
 }

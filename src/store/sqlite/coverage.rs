@@ -19,6 +19,7 @@ use super::batch::insert_values;
 use super::fail::Fail;
 use super::incoming::Incoming;
 use super::insert;
+use super::kept;
 use super::positions::{self, Extent};
 use super::value;
 use crate::finding::Routes;
@@ -336,8 +337,10 @@ pub(super) async fn rescanned(
         range,
         watches,
         closes_gap,
+        kept,
         ..
     } = rescanned;
+    kept::keep(db, tree, kept).await?;
     if !range.is_empty() && !watches.keys().is_empty() {
         reach(db, tree.as_str(), watches, range).await?;
     }

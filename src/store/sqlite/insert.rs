@@ -13,7 +13,7 @@ use super::incoming::Incoming;
 use super::registered::{self, Registered};
 use super::signer_terms::{self, Term};
 use super::value;
-use super::{outbox, payloads, replays, standing};
+use super::{kept, outbox, payloads, replays, standing};
 use crate::finding::{
     Class, FaultKind, Finding, FindingId, NewFinding, Routes, Severity, State, Verdict,
 };
@@ -147,6 +147,11 @@ async fn insert_chunk(
             .await?;
         }
     }
+    let leaves: Vec<(i64, &NewFinding)> = new
+        .iter()
+        .map(|(number, standing)| (*number, standing.incoming.new))
+        .collect();
+    kept::keep_leaves(db, &leaves).await?;
     let standing: Vec<(i64, Finding, Option<&str>)> = new
         .iter()
         .filter(|(_, standing)| standing.verdict != Verdict::Expected)

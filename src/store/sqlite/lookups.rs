@@ -11,7 +11,7 @@ use super::batch::insert_values;
 use super::fail::Fail;
 use super::incoming::Incoming;
 use super::insert;
-use super::{logs, positions, value};
+use super::{kept, logs, positions, value};
 use crate::finding::Routes;
 use crate::log::{LogId, TreeId};
 use crate::store::{
@@ -487,6 +487,10 @@ pub(super) async fn found(
     let inserted = insert::insert(db, routes, &incoming, found.now).await?;
     // The log may have been read in full before. Findings that were unproven then are proven now.
     positions::prove_again(db, &inserted.known, found.now).await?;
+    for (tree, proofs) in &found.kept {
+        kept::keep(db, tree, proofs).await?;
+        kept::keep_paths(db, proofs).await?;
+    }
     let log = logs::number_or_zero(db, &found.log).await?;
     add_entries(db, log, &found.entries, true).await?;
     Ok(inserted.new)

@@ -24,6 +24,8 @@ mod health;
 mod holder;
 mod incoming;
 mod insert;
+mod kept;
+mod kept_leaf;
 mod lock;
 mod logs;
 mod lookup_queue;

@@ -10,7 +10,7 @@ use tlog::{FollowerState, Head};
 use super::fail::Fail;
 use super::incoming::Incoming;
 use super::insert;
-use super::{finding_changes, logs, value};
+use super::{finding_changes, kept, logs, value};
 use crate::finding::{FindingId, Routes};
 use crate::log::{LogId, Part, TreeId};
 use crate::store::{Batch, NewTree, Outcome, PassReport, TreeState, VerifiedHead};
@@ -325,6 +325,7 @@ pub(super) async fn commit(
         follower,
         checkpoints,
         findings,
+        kept,
         now,
     } = batch;
     if follower.seen.size() < expected.0 {
@@ -336,6 +337,7 @@ pub(super) async fn commit(
     let incoming: Vec<Incoming<'_>> = findings.iter().map(Incoming::of).collect();
     let inserted = insert::insert(db, routes, &incoming, *now).await?;
     take_back_disputes(db, &inserted.known, *now).await?;
+    kept::keep(db, tree, kept).await?;
     // In steps: until a statement ends, SQLite keeps a second copy in memory of each page that it changes, and the
     // first proof of a long catch-up may cover 100,000 findings.
     loop {

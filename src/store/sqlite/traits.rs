@@ -11,7 +11,7 @@ use tlog::Head;
 use super::fail::Fail;
 use super::files::Place;
 use super::{
-    SqliteStore, coverage, dispute, findings, handling, health, logs, lookup_queue, lookups,
+    SqliteStore, coverage, dispute, findings, handling, health, kept, logs, lookup_queue, lookups,
     memory, moments, outbox, pass_history, positions,
 };
 use crate::finding::{Evidence, Finding, FindingId, Severity};
@@ -20,10 +20,10 @@ use crate::store::{
     Alerts, Answered, Batch, BundleCheckpoint, BundleCheckpoints, ChannelQueue, ChannelQueues,
     Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute, FindingCounts,
     FindingQuery, FindingRecord, Findings, FoundEntries, Guide, HandlingOutcome, HandlingRequest,
-    HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs, Lookup, LookupCounts, Lookups,
-    NewLookups, NewTree, OpenCertificate, PassHistory, PassReport, Passes, Positions, Postponed,
-    QueuedAlert, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting, Span, Store,
-    StoreError, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WatchSet,
+    HoldRule, Judged, KeptEntries, KeptEntry, ListedTrees, LogFaults, LogState, Logs, Lookup,
+    LookupCounts, Lookups, NewLookups, NewTree, OpenCertificate, PassHistory, PassReport, Passes,
+    Positions, Postponed, QueuedAlert, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting,
+    Span, Store, StoreError, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WatchSet,
 };
 
 #[async_trait]
@@ -95,6 +95,25 @@ impl Positions for SqliteStore {
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
         writing!(self, "forgetting checkpoints", |db| positions::prune(
             db, now
+        ))
+    }
+}
+
+#[async_trait]
+impl KeptEntries for SqliteStore {
+    async fn kept_entry(&self, finding: FindingId) -> Result<Option<KeptEntry>, StoreError> {
+        reading!(self, "reading what proves an entry", |db| kept::entry(
+            db, finding
+        ))
+    }
+
+    async fn has_unproven(
+        &self,
+        tree: &TreeId,
+        ranges: &[std::ops::Range<u64>],
+    ) -> Result<Vec<bool>, StoreError> {
+        reading!(self, "reading unproven findings", |db| kept::has_unproven(
+            db, tree, ranges
         ))
     }
 }

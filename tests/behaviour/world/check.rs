@@ -9,7 +9,7 @@ use modelwatch::finding::{AlertPolicy, Finding, Severity, State, Verdict};
 use modelwatch::identity::Chain;
 use modelwatch::log::TreeId;
 use modelwatch::store::{FindingQuery, FindingRecord, QueuedKind, Store, TreeState};
-use tlog::{Checkpoint, Follower};
+use tlog::{Checkpoint, Follower, leaf_hash, verify_inclusion};
 
 use super::{Leaf, Watched, World};
 
@@ -33,10 +33,38 @@ impl World {
                 self.check_position(&watched, &state);
                 self.check_coverage(&state).await;
                 self.check_findings(&watched, &state, &findings).await;
+                self.check_kept(&state, &findings).await;
             }
         }
         self.check_authorities(&findings);
         self.check_alerts(&findings).await;
+    }
+
+    /// What proves an entry is kept from the moment at which its finding is proven: its leaf, and a path to a root that the log
+    /// signed.
+    async fn check_kept(&self, state: &TreeState, findings: &[Finding]) {
+        /// Enough of a flood.
+        const MOST: usize = 100;
+        let origin = Some(state.id.as_str());
+        let proven = findings.iter().filter(|finding| {
+            finding.origin.as_deref() == origin
+                && finding.proven == Some(true)
+                && finding.index.is_some()
+        });
+        for finding in proven.take(MOST) {
+            let kept = self.truly().kept_entry(finding.id).await.expect("readable");
+            let Some(kept) = kept else {
+                panic!("the leaf was not kept: {finding:?}");
+            };
+            let hash = leaf_hash(&kept.leaf);
+            assert_eq!(Some(hash.to_hex()), finding.leaf_hash);
+            let Some((head, path)) = kept.proof else {
+                panic!("no proof was kept: {finding:?}");
+            };
+            let index = finding.index.unwrap_or_default() - state.base;
+            let verified = verify_inclusion(&hash, index, head.size, &path, &head.root);
+            assert_eq!(verified, Ok(()), "{finding:?}");
+        }
     }
 
     /// Of the leaves that a test registered through `register_as`, each finding has the verdict, severity and state that a person

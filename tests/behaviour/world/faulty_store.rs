@@ -13,12 +13,12 @@ use modelwatch::store::{
     Alerts, Answered, Batch, BundleCheckpoint, BundleCheckpoints, ChannelQueue, ChannelQueues,
     Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute, Expectations,
     FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, FoundSigning, Guide,
-    HandlingOutcome, HandlingRequest, HoldRule, Judged, ListedTrees, LogFaults, LogState, Logs,
-    Lookup, LookupCounts, Lookups, NewLookups, NewRegistration, NewTree, OpenCertificate, Overview,
-    PassHistory, PassReport, Passes, Positions, Postponed, ProvenPart, QueuedAlert,
-    RegisteredEntries, RegisteredEntry, Registration, RegistrationSources, RescanRequest,
-    Rescanned, Rescans, Scope, SearchKey, Searches, Settled, Sighting, SigningQuery, Signings,
-    SourceChange, SourceContent, SourceFailure, SourceState, Span, Store, StoreError,
+    HandlingOutcome, HandlingRequest, HoldRule, Judged, KeptEntries, KeptEntry, ListedTrees,
+    LogFaults, LogState, Logs, Lookup, LookupCounts, Lookups, NewLookups, NewRegistration, NewTree,
+    OpenCertificate, Overview, PassHistory, PassReport, Passes, Positions, Postponed, ProvenPart,
+    QueuedAlert, RegisteredEntries, RegisteredEntry, Registration, RegistrationSources,
+    RescanRequest, Rescanned, Rescans, Scope, SearchKey, Searches, Settled, Sighting, SigningQuery,
+    Signings, SourceChange, SourceContent, SourceFailure, SourceState, Span, Store, StoreError,
     StoredSigning, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WaitingFindings,
     WatchSet,
 };
@@ -149,6 +149,11 @@ through!(Positions {
     fn record_head(head: &VerifiedHead) -> ();
     fn checkpoint(tree: &TreeId, size: u64) -> Option<Head>;
     fn prune(now: Timestamp) -> ();
+});
+
+through!(KeptEntries {
+    fn kept_entry(finding: FindingId) -> Option<KeptEntry>;
+    fn has_unproven(tree: &TreeId, ranges: &[std::ops::Range<u64>]) -> Vec<bool>;
 });
 
 through!(Passes {
