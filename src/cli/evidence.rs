@@ -4,11 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use model_signing::MAX_PEM_BYTES;
+use model_signing::hash::Algorithm;
+use model_signing::key::PrivateKey;
+use model_signing::manifest::{Manifest, Method, Resource};
+use model_signing::sign::{self, KeySigner};
+use model_signing::statement::Statement;
 use serde_json::Value;
 use tlog::{Head, Origin};
 
 use crate::escape;
-use crate::evidence::{self, DirectoryError, Package, Proof};
+use crate::evidence::{self, DirectoryError, Files, Package, Proof};
 use crate::expect;
 use crate::file;
 use crate::finding::Finding;
@@ -23,17 +29,26 @@ use super::output::Mistake;
 /// Longest bundle that is read, in bytes.
 const MAX_BUNDLE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Writes the evidence of a finding into a new or empty directory.
+/// Writes the evidence of a finding into a new or empty directory, signed with a private key if one is given.
 pub(super) async fn write(
     setup: &Setup,
     store: &dyn Store,
     record: &FindingRecord,
     directory: &Path,
+    private_key: Option<&Path>,
 ) -> anyhow::Result<Vec<String>> {
+    // Before anything is fetched: a wrong key must not cost a request.
+    let key = private_key.map(read_key).transpose()?;
     let package = package(setup, store, record).await?;
-    let files = package
+    let mut files = package
         .files()
         .with_context(|| format!("the evidence of the finding {}", record.finding.id))?;
+    if let Some(key) = key {
+        files.insert(
+            evidence::SIGNATURE.to_owned(),
+            signature(&files, directory, key)?,
+        );
+    }
     evidence::write(directory, &files).map_err(|error| match error {
         DirectoryError::NotEmpty(_) => Mistake(error.to_string()).into(),
         error => anyhow::Error::new(error),
@@ -53,6 +68,32 @@ pub(super) async fn write(
         .iter()
         .map(|line| escape::terminal(line).into_owned())
         .collect())
+}
+
+fn read_key(path: &Path) -> anyhow::Result<PrivateKey> {
+    let wrong = |why: String| Mistake(format!("--private-key {}: {why}", path.display()));
+    let pem = file::read(path, MAX_PEM_BYTES).map_err(|error| wrong(error.to_string()))?;
+    Ok(PrivateKey::from_pem(&pem, None).map_err(|error| wrong(error.to_string()))?)
+}
+
+/// A signature over all files, as `modelwatch sign key` makes it over the directory.
+fn signature(files: &Files, directory: &Path, key: PrivateKey) -> anyhow::Result<Vec<u8>> {
+    let resources = files.iter().map(|(name, bytes)| Resource {
+        path: name.as_str().into(),
+        shard: None,
+        digest: Algorithm::Sha256.digest(bytes),
+    });
+    let manifest = Manifest::new(Method::files(Algorithm::Sha256), resources.collect())?;
+    let absolute = std::path::absolute(directory)?;
+    let name = absolute
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    let ignored = vec![evidence::SIGNATURE.to_owned()];
+    let statement = Statement::new(&name.unwrap_or_default(), manifest, false, ignored)?;
+    Ok(sign::bundle(
+        statement.to_json().as_bytes(),
+        &KeySigner::new(key),
+    )?)
 }
 
 /// Puts together what proves the entry of a finding.

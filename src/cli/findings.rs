@@ -58,6 +58,9 @@ pub(super) struct ShowArgs {
     /// Write what proves the entry into this new or empty directory, for a third party
     #[arg(long, value_name = "DIR", conflicts_with = "json")]
     evidence: Option<PathBuf>,
+    /// Sign the directory with this private key (PEM): `evidence.sig`, a signature in the format of OpenSSF Model Signing
+    #[arg(long, value_name = "FILE", requires = "evidence")]
+    private_key: Option<PathBuf>,
 }
 
 pub(super) async fn run(command: &Command, config: &Path) -> anyhow::Result<Outcome> {
@@ -131,7 +134,14 @@ async fn show(args: &ShowArgs, config: &Path) -> anyhow::Result<Outcome> {
     let record = find(&*store, &args.id).await?;
     let mut output = Output::new();
     if let Some(directory) = &args.evidence {
-        let lines = evidence::write(&setup, &*store, &record, directory).await?;
+        let lines = evidence::write(
+            &setup,
+            &*store,
+            &record,
+            directory,
+            args.private_key.as_deref(),
+        )
+        .await?;
         output.lines(&lines)?;
     } else if args.json {
         output.json(&finding::record_json(&record))?;

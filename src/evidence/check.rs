@@ -3,6 +3,10 @@
 //! The result depends on the files and the anchor alone, and not on the present time: a certificate is judged at the beginning
 //! of its own validity.
 
+use std::collections::BTreeMap;
+
+use model_signing::statement::Statement;
+use model_signing::verify::SignatureFile;
 use tlog::{Checkpoint, Hash, Origin, leaf_hash, verify_inclusion};
 
 use super::anchor::{Anchor, verifiers};
@@ -121,6 +125,12 @@ pub fn check(files: &Files, anchor: &Anchor) -> Result<Checked, Refused> {
     if let Some(bytes) = files.get(BUNDLE) {
         check_bundle(bytes, leaf, &claimed)?;
         held.push(format!("{BUNDLE} is of this signing"));
+    }
+    if let Some(bytes) = files.get(SIGNATURE) {
+        check_signed(bytes, files)?;
+        held.push(format!(
+            "{SIGNATURE} is a signature over exactly these files; by whom is not checked here"
+        ));
     }
     let outcome = if doubts.is_empty() {
         Outcome::Holds
@@ -413,6 +423,39 @@ fn check_pem(
         ),
         (None, Some(_)) => refuse(name, "listed", "the file is missing"),
         _ => Ok(()),
+    }
+}
+
+/// The signature over the directory lists exactly its files. Whose it is, only a verifier with the key of the signer can say.
+fn check_signed(bytes: &[u8], files: &Files) -> Result<(), Refused> {
+    let read = SignatureFile::parse(bytes).map_err(|error| error.to_string());
+    let read = read.and_then(|file| {
+        Statement::parse(file.unverified_payload()).map_err(|error| error.to_string())
+    });
+    let statement = read.or_else(|why| refuse(SIGNATURE, "format", why))?;
+    let signed: BTreeMap<String, String> = statement
+        .manifest
+        .resources()
+        .iter()
+        .map(|resource| {
+            (
+                resource.name().to_string(),
+                hex::encode(resource.digest.as_bytes()),
+            )
+        })
+        .collect();
+    let others = files.iter().filter(|(name, _)| *name != SIGNATURE);
+    let found: BTreeMap<String, String> = others
+        .map(|(name, bytes)| (name.clone(), sha256(bytes)))
+        .collect();
+    let differs = |name: &&String| signed.get(*name) != found.get(*name);
+    match signed.keys().chain(found.keys()).find(differs) {
+        Some(name) => refuse(
+            SIGNATURE,
+            "signed",
+            format!("it was made over another {name}"),
+        ),
+        None => Ok(()),
     }
 }
 

@@ -459,6 +459,71 @@ fn a_file_that_does_not_belong_there_is_refused() {
 }
 
 #[test]
+fn a_signed_directory_verifies_by_the_key_and_every_file_is_covered() {
+    let (finding, _) = whole();
+    let program = &WRITTEN.program;
+    let folder = scratch();
+    let directory = folder.path().join("signed");
+    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keys");
+    let key = |name: &str| keys.join(name).to_str().unwrap().to_owned();
+    let shown = directory.to_str().unwrap();
+    let show = |key: &str| {
+        let arguments = [
+            "findings",
+            "show",
+            &finding.id,
+            "--evidence",
+            shown,
+            "--private-key",
+            key,
+        ];
+        program.run(&arguments)
+    };
+    show(&key("model.pub.pem")).assert_code(2);
+    assert!(!directory.exists());
+    show(&key("model.key.pem")).assert_code(0);
+    let signature = directory.join("evidence.sig");
+    let verify = |public: &str| {
+        let signature = signature.to_str().unwrap();
+        program.run(&[
+            "verify",
+            "key",
+            shown,
+            "--signature",
+            signature,
+            "--public-key",
+            &key(public),
+        ])
+    };
+    verify("model.pub.pem").assert_code(0);
+    verify("other-model.pub.pem").assert_code(1);
+    with_root(&directory).assert_code(0);
+    if let Some(ended) = python_with_root(&directory) {
+        assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    }
+    // A forger can list another README.md, but not sign it.
+    let mut forged = files_of(&directory);
+    forged.insert("README.md".to_owned(), b"other".to_vec());
+    let refused = refused(&relisted_beside(&forged));
+    assert_eq!(
+        (refused.file.as_str(), refused.check),
+        ("evidence.sig", "signed")
+    );
+    let mut cut = files_of(&directory);
+    cut.get_mut("evidence.sig").unwrap().truncate(100);
+    assert_eq!(self::refused(&cut).file, "evidence.sig");
+}
+
+/// As `relisted`, beside a signature, which no list has.
+fn relisted_beside(files: &Files) -> Files {
+    let mut listed = files.clone();
+    let signature = listed.remove("evidence.sig").unwrap();
+    listed = relisted(&listed);
+    listed.insert("evidence.sig".to_owned(), signature);
+    listed
+}
+
+#[test]
 fn nothing_is_written_over_and_nothing_half_written_is_left() {
     let (finding, _) = whole();
     let program = &WRITTEN.program;
