@@ -194,7 +194,7 @@ mod tests {
             ),
             (
                 "[{% for a in range(99999) %}{{ text }},{% endfor %}0]",
-                "fuel",
+                "writes more than",
             ),
         ] {
             let error = write(template, &message).unwrap_err();
