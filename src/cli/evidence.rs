@@ -126,30 +126,28 @@ async fn package(
         .checked_sub(state.base)
         .context("the entry lies before its tree")?;
     let kept = store.kept_entry(finding.id).await?;
-    let (proof, trusted_root) = match kept {
-        Some(KeptEntry {
+    let (proof, trusted_root) = if let Some(KeptEntry {
+        leaf,
+        proof: Some((head, hashes)),
+        trusted_root,
+    }) = kept
+    {
+        let proof = Proof {
             leaf,
-            proof: Some((head, hashes)),
-            trusted_root,
-        }) => {
-            let proof = Proof {
-                leaf,
-                index: local,
-                head,
-                hashes,
-            };
-            (proof, trusted_root)
-        }
+            index: local,
+            head,
+            hashes,
+        };
+        (proof, trusted_root)
+    } else {
         // The finding is of an earlier version, or its leaf is very long.
-        _ => {
-            let proof = fetched(setup, &state, local).await.with_context(|| {
-                format!(
-                    "the proof of the finding {} was not kept, and has to be fetched from its log",
-                    finding.id
-                )
-            })?;
-            (proof, None)
-        }
+        let proof = fetched(setup, &state, local).await.with_context(|| {
+            format!(
+                "the proof of the finding {} was not kept, and has to be fetched from its log",
+                finding.id
+            )
+        })?;
+        (proof, None)
     };
     anyhow::ensure!(
         tlog::leaf_hash(&proof.leaf).to_hex() == *leaf_hash,

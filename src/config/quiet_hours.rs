@@ -64,15 +64,14 @@ fn parsed(text: &str) -> Option<Time> {
 
 fn zone(section: &Section<'_>, problems: &mut Problems) -> Option<TimeZone> {
     let written = section.string("zone", problems)?;
-    match TimeZone::get(written.value) {
-        Ok(zone) => Some(zone),
-        Err(_) => {
-            problems.error(
-                &written.place,
-                format!("{:?} is not a time zone", written.value),
-                "write a name of the IANA database, such as Europe/Berlin or UTC".to_owned(),
-            );
-            None
-        }
+    if let Ok(zone) = TimeZone::get(written.value) {
+        Some(zone)
+    } else {
+        problems.error(
+            &written.place,
+            format!("{:?} is not a time zone", written.value),
+            "write a name of the IANA database, such as Europe/Berlin or UTC".to_owned(),
+        );
+        None
     }
 }

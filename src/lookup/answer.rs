@@ -37,10 +37,9 @@ impl Answer {
     /// How it ended.
     pub fn ended(&self) -> Ended {
         match (self.signings.is_empty(), self.unproven.is_empty()) {
-            (_, false) => Ended::Unanswered,
             (false, true) => Ended::Found,
             (true, true) if self.coverage.complete => Ended::None,
-            (true, true) => Ended::Unanswered,
+            (_, false) | (true, true) => Ended::Unanswered,
         }
     }
 }

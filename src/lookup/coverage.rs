@@ -278,31 +278,28 @@ fn of_tree(asked: &Asked, tree: &TreeReach) -> Vec<(WhyKind, String)> {
         why.push((WhyKind::Unread, message.to_owned()));
     }
     let global = |index: u64| tree.base.saturating_add(index);
-    let looked = match &tree.scan {
-        Some(scan) => {
-            why.extend(scan.head_why.clone());
-            if let Some(failed) = &scan.failed {
-                why.push((WhyKind::Unavailable, failed.clone()));
-            }
-            Looked {
-                range: scan.range.clone(),
-                from_time: scan.from_time,
-                head: scan.head,
-                proven_at: scan.head_at.or(tree.proven_at),
-            }
+    let looked = if let Some(scan) = &tree.scan {
+        why.extend(scan.head_why.clone());
+        if let Some(failed) = &scan.failed {
+            why.push((WhyKind::Unavailable, failed.clone()));
         }
-        None => {
-            let Some(first) = tree.first else {
-                let reason = tree.error.as_deref().unwrap_or("nothing of it was read");
-                why.push((WhyKind::Unread, reason.to_owned()));
-                return why;
-            };
-            Looked {
-                range: first..tree.proven,
-                from_time: tree.first_time,
-                head: tree.head.unwrap_or(tree.proven),
-                proven_at: tree.proven_at,
-            }
+        Looked {
+            range: scan.range.clone(),
+            from_time: scan.from_time,
+            head: scan.head,
+            proven_at: scan.head_at.or(tree.proven_at),
+        }
+    } else {
+        let Some(first) = tree.first else {
+            let reason = tree.error.as_deref().unwrap_or("nothing of it was read");
+            why.push((WhyKind::Unread, reason.to_owned()));
+            return why;
+        };
+        Looked {
+            range: first..tree.proven,
+            from_time: tree.first_time,
+            head: tree.head.unwrap_or(tree.proven),
+            proven_at: tree.proven_at,
         }
     };
     if let Some(only) = tree.only {

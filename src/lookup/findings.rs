@@ -84,7 +84,7 @@ pub(super) async fn find(
                 if !seen.insert(stored.number) || !is_of_logs(&stored.finding, matcher, trees) {
                     continue;
                 }
-                let Some(matched) = matcher.stored(&stored, by_key) else {
+                let Some(why) = matcher.stored(&stored, by_key) else {
                     continue;
                 };
                 if !is_in_time(matcher, Held::Stored(&stored).time(Chain::Unknown)) {
@@ -102,7 +102,7 @@ pub(super) async fn find(
                     found.is_cut = true;
                     continue;
                 }
-                add(&mut groups, which, stored, matched);
+                add(&mut groups, which, stored, why);
             }
             if found.is_cut {
                 break;

@@ -146,13 +146,7 @@ fn of_leaf(
 }
 
 /// A signing as it is shown, if it was logged in the time that is asked for. One without a trusted time is.
-fn hit(
-    local: u64,
-    held: &Held<'_>,
-    matched: Matched,
-    matcher: &Matcher,
-    rules: &Rules,
-) -> Option<Hit> {
+fn hit(local: u64, held: &Held<'_>, why: Matched, matcher: &Matcher, rules: &Rules) -> Option<Hit> {
     let Held::Read {
         place,
         entry,
@@ -192,7 +186,7 @@ fn hit(
             not_before: certificate.map(Certificate::not_before),
             time,
             proven: true,
-            matched,
+            matched: why,
             findings: Vec::new(),
             registered: None,
         },

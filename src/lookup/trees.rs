@@ -134,11 +134,11 @@ fn wanted(question: &Question, world: &World<'_>) -> Result<Wanted, LookupError>
     let entry = match &question.entry {
         None => None,
         Some((log, index)) => {
-            let named = world
+            let log_asked = world
                 .logs
                 .iter()
                 .find(|known| known.name() == log || known.id().as_str() == log);
-            let name = named.map_or(log.as_str(), MonitoredLog::name);
+            let name = log_asked.map_or(log.as_str(), MonitoredLog::name);
             if !is_known(name) {
                 return Err(LookupError::UnknownLog(log.clone()));
             }
@@ -169,8 +169,8 @@ fn log_reach(log: &MonitoredLog, state: Option<&LogState>, trees: Vec<TreeReach>
     let (mode, guides) = match log {
         MonitoredLog::Tree(_) | MonitoredLog::RekorV1(_) => (ReadingMode::Tail, Vec::new()),
         MonitoredLog::Guided(guided) => {
-            let guides = guided.guides.iter().map(|guide| guide.name.clone());
-            (ReadingMode::Guided, guides.collect())
+            let names = guided.guides.iter().map(|guide| guide.name.clone());
+            (ReadingMode::Guided, names.collect())
         }
     };
     let list = matches!(log, MonitoredLog::RekorV1(_)).then(|| {
@@ -277,9 +277,10 @@ mod tests {
 
     #[test]
     fn what_no_watch_covers_is_what_is_in_all_their_gaps() {
-        let both = |one: &[Range<u64>], other: &[Range<u64>]| intersection(one, other);
-        assert_eq!(both(&[0..10], &[]), []);
-        assert_eq!(both(&[0..10], &[3..5, 8..20]), [3..5, 8..10]);
-        assert_eq!(both(&[3..5, 8..10], &[4..9]), [4..5, 8..9]);
+        let one = |range: Range<u64>| std::iter::once(range).collect::<Vec<_>>();
+        let two = [3..5, 8..20];
+        assert_eq!(intersection(&one(0..10), &[]), []);
+        assert_eq!(intersection(&one(0..10), &two), [3..5, 8..10]);
+        assert_eq!(intersection(&[3..5, 8..10], &one(4..9)), [4..5, 8..9]);
     }
 }

@@ -45,9 +45,9 @@ const MARKUP: Markup = Markup {
 
 fn body(message: &Message, links: &Links) -> Value {
     let title = chat::title(message);
-    let lines = chat::lines(message);
+    let content = chat::lines(message);
     let room = DESCRIPTION_UNITS - END_UNITS;
-    let (kept, is_short) = chat::fitting(&lines, room, |line| units(&written(line)) + 1);
+    let (kept, is_short) = chat::fitting(&content, room, |line| units(&written(line)) + 1);
     let mut text: Vec<String> = kept.into_iter().map(written).collect();
     let link = links
         .of(message)
@@ -75,11 +75,11 @@ fn body(message: &Message, links: &Links) -> Value {
 /// The colour of the embed's edge, as a number of 24 bits.
 fn color(message: &Message) -> u32 {
     match (message.kind, message.severity) {
-        (Kind::Resolved, _) => 0x2e_7d_32,
-        (_, Severity::Info | Severity::Low) => 0x60_7d_8b,
-        (_, Severity::Medium) => 0xf9_a8_25,
-        (_, Severity::High) => 0xe6_51_00,
-        (_, Severity::Critical) => 0xb7_1c_1c,
+        (Kind::Resolved, _) => 0x002e_7d32,
+        (_, Severity::Info | Severity::Low) => 0x0060_7d8b,
+        (_, Severity::Medium) => 0x00f9_a825,
+        (_, Severity::High) => 0x00e6_5100,
+        (_, Severity::Critical) => 0x00b7_1c1c,
     }
 }
 

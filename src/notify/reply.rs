@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn errors_contain_the_host_and_its_message() {
-        let error = judge(&reply(404)).unwrap_err().to_string();
+        let error = judge(&reply(404)).expect_err("a refusal").to_string();
         assert_eq!(error, "https://hooks.example/… answered 404: no_service");
     }
 
@@ -153,7 +153,7 @@ mod tests {
             (500, false, false),
             (503, false, false),
         ] {
-            let error = judge(&reply(status)).unwrap_err();
+            let error = judge(&reply(status)).expect_err("a refusal");
             let is = (error.needs_operator(), error.is_about_the_message());
             assert_eq!(is, (operator, message), "{status}");
         }

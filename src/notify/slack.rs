@@ -50,24 +50,24 @@ fn entities(text: &str) -> String {
 
 fn body(message: &Message, links: &Links) -> Value {
     let title = chat::title(message);
-    let lines = chat::lines(message);
+    let content = chat::lines(message);
     let link = links.of(message);
-    let (kept, is_short) = chat::fitting(&lines, ROOM_UNITS, |line| units(&written(line)) + 1);
+    let (kept, is_short) = chat::fitting(&content, ROOM_UNITS, |line| units(&written(line)) + 1);
     let mut blocks = vec![json!({
         "type": "header",
         "text": { "type": "plain_text", "text": escape::truncate(&title, HEADER_UNITS), "emoji": false },
     })];
     let mut text = String::new();
     for line in kept {
-        let line = written(line);
-        if units(&text) + units(&line) + 1 > SECTION_UNITS {
+        let next = written(line);
+        if units(&text) + units(&next) + 1 > SECTION_UNITS {
             blocks.push(section(&text));
             text.clear();
         }
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&line);
+        text.push_str(&next);
     }
     blocks.push(section(&text));
     let link = link.map(|url| format!("<{}|Open in modelwatch>", entities(url.as_str())));

@@ -30,8 +30,8 @@ pub(super) const TYPE: ChannelType = ChannelType {
 };
 
 fn body(message: &Message, links: &Links) -> Value {
-    let lines = chat::lines(message);
-    let (kept, is_short) = chat::fitting(&lines, ROOM_BYTES, |line| {
+    let content = chat::lines(message);
+    let (kept, is_short) = chat::fitting(&content, ROOM_BYTES, |line| {
         let elements = elements(line);
         elements.iter().map(|one| one.to_string().len() + 1).sum()
     });
@@ -48,7 +48,7 @@ fn body(message: &Message, links: &Links) -> Value {
         } else {
             chat::SHORTENED
         };
-        elements.push(block(vec![run(text.to_owned())]));
+        elements.push(block(&[run(text)]));
     }
     let mut card = json!({
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -76,7 +76,7 @@ fn elements(line: &Line) -> Vec<Value> {
         .split(|part| *part == Part::Break)
         .map(|parts| {
             let runs = parts.iter().filter_map(|part| match part {
-                Part::Text(text) => Some(run(text.clone())),
+                Part::Text(text) => Some(run(text)),
                 Part::Strong(text) => {
                     Some(json!({ "type": "TextRun", "text": text, "weight": "Bolder" }))
                 }
@@ -87,16 +87,16 @@ fn elements(line: &Line) -> Vec<Value> {
                 }
                 Part::Break => None,
             });
-            block(runs.collect())
+            block(&runs.collect::<Vec<_>>())
         })
         .collect()
 }
 
-fn run(text: String) -> Value {
+fn run(text: &str) -> Value {
     json!({ "type": "TextRun", "text": text })
 }
 
-fn block(runs: Vec<Value>) -> Value {
+fn block(runs: &[Value]) -> Value {
     json!({ "type": "RichTextBlock", "inlines": runs })
 }
 

@@ -284,7 +284,7 @@ fn every_field_of_the_json_is_documented_and_no_other() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap());
     let signing: serde_json::Value = lines.next().unwrap();
-    let coverage: serde_json::Value = lines.last().unwrap();
+    let coverage: serde_json::Value = lines.next_back().unwrap();
     let mut in_lookup = fields(&signing, "");
     in_lookup.extend(fields(&coverage["logs"][0], ""));
     assert_eq!(rows(of_lookup), in_lookup);

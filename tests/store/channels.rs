@@ -214,7 +214,7 @@ async fn an_alert_whose_findings_are_acknowledged_is_acknowledged_once_where_tha
 async fn an_acknowledgement_waits_for_its_alert_and_one_that_was_never_sent_has_none() {
     let scratch = ScratchStore::open().await.with_channels(taking()).await;
     scratch.begin(0).await;
-    let found = vec![signing(1), signing(2)];
+    let found = [signing(1), signing(2)];
     let ids = [found[0].finding.id, found[1].finding.id];
     scratch.read((0, 0), (5, 0), found[..1].to_vec()).await;
     let sent = claim(&scratch, "pager", at(1)).await;

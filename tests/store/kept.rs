@@ -32,7 +32,7 @@ fn hashes(
     for index in from.size()..until {
         let is_wanted = wanted.contains(&index);
         from.push(leaf_hash(&bytes(index)), is_wanted, &mut |node, hash| {
-            hashes.push((node, hash))
+            hashes.push((node, hash));
         });
     }
     if is_proven {

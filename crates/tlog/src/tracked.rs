@@ -202,7 +202,7 @@ mod tests {
                 }
                 size += length;
                 if is_proven {
-                    tracked.finish(&mut |node, hash| drop(known.insert(node, hash)));
+                    tracked.finish(&mut |node, hash| { known.insert(node, hash); });
                     for index in wanted.range(proven..size) {
                         prove(&known, *index, size);
                     }
@@ -222,7 +222,9 @@ mod tests {
             for at in 0..=size {
                 for first in 0..at {
                     let mut known = BTreeMap::new();
-                    let mut emit = |node, hash| drop(known.insert(node, hash));
+                    let mut emit = |node, hash| {
+                        known.insert(node, hash);
+                    };
                     let mut tracked = TrackedRange::new(&frontier(first), |_| false);
                     for index in first..at {
                         tracked.push(leaf(index), true, &mut emit);

@@ -141,10 +141,9 @@ impl Args {
         {
             return Err(Mistake("--until is not later than --since".to_owned()).into());
         }
-        let (key, canonical_key) = match &self.key {
-            Some(given) => key(given)?,
-            None => (Vec::new(), None),
-        };
+        let signer = self.key.as_deref().map(key).transpose()?;
+        let (key, canonical_key) =
+            signer.map_or_else(Default::default, |key| (key.hashes, key.canonical));
         let certificate = self.certificate.as_deref().map(certificate);
         let bundle = self.bundle.as_deref().map(bundle);
         let model = self.model.as_deref().map(model);
@@ -198,13 +197,25 @@ fn signer(option: &str, path: &Path) -> anyhow::Result<Signer> {
     }
 }
 
-/// The hashes of a key, and the one that every reader computes of it.
-fn key(given: &Path) -> anyhow::Result<(Vec<[u8; 32]>, Option<[u8; 32]>)> {
+/// A key that is asked for, by its SHA-256 hashes.
+struct KeyIs {
+    hashes: Vec<[u8; 32]>,
+    /// The hash that every reader computes of it; `None` if a hash was given.
+    canonical: Option<[u8; 32]>,
+}
+
+fn key(given: &Path) -> anyhow::Result<KeyIs> {
     if let Some(hash) = hash(given) {
-        return Ok((vec![hash], None));
+        return Ok(KeyIs {
+            hashes: vec![hash],
+            canonical: None,
+        });
     }
     let signer = signer("--key", given)?;
-    Ok((signer.key_hashes(), signer.canonical_key_sha256()))
+    Ok(KeyIs {
+        hashes: signer.key_hashes(),
+        canonical: signer.canonical_key_sha256(),
+    })
 }
 
 fn certificate(given: &Path) -> anyhow::Result<CertificateIs> {

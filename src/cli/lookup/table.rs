@@ -129,18 +129,15 @@ fn who(signing: &Signing) -> String {
 
 /// The command that shows more of it.
 fn next(signing: &Signing) -> String {
-    match signing.findings.first() {
-        Some(finding) => {
-            let id = finding.id.to_string();
-            format!(
-                "modelwatch findings show {}",
-                id.get(..8).unwrap_or(id.as_str())
-            )
-        }
-        None => {
-            let entry = format!("{}:{}", signing.log, signing.index);
-            format!("modelwatch lookup --index {} --json", shell_word(&entry))
-        }
+    if let Some(finding) = signing.findings.first() {
+        let id = finding.id.to_string();
+        format!(
+            "modelwatch findings show {}",
+            id.get(..8).unwrap_or(id.as_str())
+        )
+    } else {
+        let entry = format!("{}:{}", signing.log, signing.index);
+        format!("modelwatch lookup --index {} --json", shell_word(&entry))
     }
 }
 

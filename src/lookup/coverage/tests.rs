@@ -8,6 +8,11 @@ fn at(minutes: i64) -> Timestamp {
 /// The present, in minutes.
 const NOW: i64 = 10_000;
 
+/// The only gap.
+fn gap(range: Range<u64>) -> Vec<Range<u64>> {
+    std::iter::once(range).collect()
+}
+
 fn asked() -> Asked {
     Asked {
         now: at(NOW),
@@ -134,7 +139,7 @@ fn whatever_is_missing_of_a_tree_has_its_reason() {
         (
             "a gap",
             TreeReach {
-                gaps: Some(vec![3..5]),
+                gaps: Some(gap(3..5)),
                 ..tree()
             },
             &[WhyKind::Gap],
@@ -142,7 +147,7 @@ fn whatever_is_missing_of_a_tree_has_its_reason() {
         (
             "a gap that is not proven",
             TreeReach {
-                gaps: Some(vec![100..105]),
+                gaps: Some(gap(100..105)),
                 ..tree()
             },
             &[],
@@ -309,8 +314,8 @@ fn one_entry_is_looked_at_whatever_of_the_others_is() {
         proven_at: Some(at(1)),
         ..tree()
     };
-    assert_eq!(of_tree(only(50, Some(vec![3..5]))), []);
-    assert_eq!(of_tree(only(50, Some(vec![50..51]))), [WhyKind::Gap]);
+    assert_eq!(of_tree(only(50, Some(gap(3..5)))), []);
+    assert_eq!(of_tree(only(50, Some(gap(50..51)))), [WhyKind::Gap]);
     assert_eq!(of_tree(only(50, None)), [WhyKind::NotScanned]);
     assert_eq!(of_tree(only(6, Some(Vec::new()))), [WhyKind::Unread]);
     // Behind the end of a log whose end may be another by now.
@@ -343,7 +348,7 @@ fn a_guided_log_is_never_complete_and_its_ct_logs_can_be() {
     );
     assert_eq!(answer.logs[0].to, None);
     let gap = TreeReach {
-        gaps: Some(vec![0..1]),
+        gaps: Some(gap(0..1)),
         ..tree()
     };
     let answer = coverage(&asked(), &[guided, log(vec![gap])]);
@@ -393,7 +398,7 @@ fn a_log_with_several_trees_is_complete_if_its_list_and_each_tree_are() {
         [WhyKind::Unread]
     );
     let gap = TreeReach {
-        gaps: Some(vec![1..2]),
+        gaps: Some(gap(1..2)),
         ..newest
     };
     let answer = coverage(&asked(), &[v1(fresh, vec![ended, gap])]);

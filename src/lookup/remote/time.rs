@@ -64,9 +64,9 @@ mod tests {
             |entry| entry.signed_timestamp = None,
         ];
         for change in changes {
-            let mut changed = entry.clone();
-            change(&mut changed);
-            assert_eq!(integrated_at(&changed, &keys), None);
+            let mut other = entry.clone();
+            change(&mut other);
+            assert_eq!(integrated_at(&other, &keys), None);
         }
         let signing = keys
             .iter()

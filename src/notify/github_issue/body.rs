@@ -35,9 +35,9 @@ pub(super) fn title(message: &Message) -> String {
 
 /// The text of an issue, or of the comment that ends it.
 pub(super) fn of(message: &Message, links: &Links) -> String {
-    let lines = chat::lines(message);
+    let content = chat::lines(message);
     let written = |line: &Line| line.markup(&MARKUP);
-    let (kept, is_short) = chat::fitting(&lines, ROOM_UNITS, |line| {
+    let (kept, is_short) = chat::fitting(&content, ROOM_UNITS, |line| {
         written(line).encode_utf16().count() + 2
     });
     let mut text = String::new();

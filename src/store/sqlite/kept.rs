@@ -1,6 +1,6 @@
 //! Leaves, hashes of trees, checkpoints and trusted roots that prove the entries of findings.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, btree_map};
 use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
@@ -304,8 +304,8 @@ async fn path(
     }
     for node in wanted {
         let (of, _) = place(node);
-        if !tiles.contains_key(&of) {
-            tiles.insert(of, tile(db, tree, of.0, of.1).await?);
+        if let btree_map::Entry::Vacant(free) = tiles.entry(of) {
+            free.insert(tile(db, tree, of.0, of.1).await?);
         }
     }
     let found = inclusion_path_of(index, size, |node| {
