@@ -171,6 +171,7 @@ mod absent {
     use super::Args;
     use crate::service::{Run, ServiceError, View};
 
+    #[expect(clippy::unused_async, reason = "the build with a server awaits it")]
     pub(in super::super) async fn run(_args: &Args, _config: &Path) -> anyhow::Result<Outcome> {
         Err(Mistake(
             "this build of modelwatch has no web server: build it with the feature `web`; [metrics] textfile works without it"
@@ -180,6 +181,7 @@ mod absent {
     }
 
     /// Nothing: the configuration has no [web], which this build refuses.
+    #[expect(clippy::unnecessary_wraps, reason = "the build with a server can fail")]
     pub(in super::super) fn beside_the_daemon(
         _views: &watch::Sender<Arc<View>>,
         _run: &Run,
