@@ -32,18 +32,15 @@ pub(super) struct Filter {
     #[arg(long, value_name = "WHEN", value_parser = values::moment)]
     since: Option<Timestamp>,
     /// Of this digest: `sha256:hex`, or only the hex
-    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    #[arg(long, value_name = "DIGEST", value_parser = FindingQuery::digest_of)]
     digest: Option<String>,
     /// With this name, as `san_glob` compares it: a mail address, a workflow's URI, with `*` for any characters
-    #[arg(long, visible_alias = "identity", value_name = "SAN", value_parser = name)]
+    #[arg(long, visible_alias = "identity", value_name = "SAN", value_parser = FindingQuery::san_of)]
     san: Option<String>,
 }
 
 /// The heading of these options in `--help`.
 const WHICH: &str = "Which findings";
-
-/// Longest name to look for: SQLite compares no longer pattern than 50,000 bytes, and no certificate has such a name.
-const MAX_SAN_BYTES: usize = 4096;
 
 /// One of the contract's words.
 fn words<T: Clone + Send + Sync + 'static>(
@@ -52,21 +49,6 @@ fn words<T: Clone + Send + Sync + 'static>(
 ) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(words)
         .map(move |word| value(&word).expect("each of these words has its value"))
-}
-
-fn digest(written: &str) -> Result<String, String> {
-    let hex = written.split_once(':').map_or(written, |(_, hex)| hex);
-    if hex.is_empty() || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return Err("a digest is sha256:HEX, or the hexadecimal digits alone".to_owned());
-    }
-    Ok(written.to_ascii_lowercase())
-}
-
-fn name(written: &str) -> Result<String, String> {
-    if written.is_empty() || written.len() > MAX_SAN_BYTES {
-        return Err(format!("a name has 1 to {MAX_SAN_BYTES} bytes"));
-    }
-    Ok(written.to_owned())
 }
 
 impl Filter {
@@ -89,7 +71,7 @@ impl Filter {
             since: self.since,
             digest: self.digest.clone(),
             san: self.san.clone(),
-            limit: None,
+            ..FindingQuery::default()
         }
     }
 }

@@ -31,6 +31,13 @@ pub trait Expectations: Send + Sync {
     /// All registrations, oldest first.
     async fn registrations(&self) -> Result<Vec<Registration>, StoreError>;
 
+    /// The registrations after this number, oldest first, at most `limit`.
+    async fn registrations_after(
+        &self,
+        number: i64,
+        limit: u32,
+    ) -> Result<Vec<Registration>, StoreError>;
+
     /// Registers the signing of a registration as the operator, for every watch; answers the findings that changed. `None` if
     /// there is no such registration.
     async fn confirm(

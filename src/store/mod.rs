@@ -70,8 +70,8 @@ pub use pass_error::{PassError, PassErrorKind};
 pub use passes::Passes;
 pub use positions::Positions;
 pub use query::{
-    ChannelQueue, Counts, Delivery, FindingCounts, FindingQuery, FindingRecord, HistoryRow,
-    KnownPayload, QueuedAlert, QueuedKind, TreeCoverage, Uneven,
+    ChannelQueue, Counts, Delivery, FindingCounts, FindingPlace, FindingQuery, FindingRecord,
+    HistoryRow, KnownPayload, QueuedAlert, QueuedKind, TreeCoverage, Uneven,
 };
 pub use queues::ChannelQueues;
 pub use registered_entries::{ProvenPart, RegisteredEntries, RegisteredEntry};

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::WatchKey;
 use super::handling::Action;
-use crate::finding::{Evidence, Finding, Severity, State, Verdict};
+use crate::finding::{Evidence, Finding, FindingId, Severity, State, Verdict};
 
 /// The findings to list or acknowledge: those that meet every condition. The default is every finding.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,11 +26,66 @@ pub struct FindingQuery {
     pub digest: Option<String>,
     /// With this name, whatever the case of ASCII letters; `*` matches any characters.
     pub san: Option<String>,
+    /// After this place in the order of lists; `None`: from the beginning.
+    pub after: Option<FindingPlace>,
     /// At most this many.
     pub limit: Option<u64>,
 }
 
+/// The place of a finding in the order of lists. It never changes, so that a list continues there although others were
+/// written meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FindingPlace {
+    /// Its log.
+    pub log: Option<String>,
+    /// Its index.
+    pub index: Option<u64>,
+    /// Its watch.
+    pub watch: Option<String>,
+    /// Its id.
+    pub id: FindingId,
+}
+
+impl From<&Finding> for FindingPlace {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            log: finding.log.clone(),
+            index: finding.index,
+            watch: finding.watch.clone(),
+            id: finding.id,
+        }
+    }
+}
+
+/// Longest name to look for, in bytes: SQLite compares no longer pattern than 50,000, and no certificate has such a name.
+const MAX_SAN_BYTES: usize = 4096;
+
 impl FindingQuery {
+    /// The `digest` of a query from what a person wrote.
+    ///
+    /// # Errors
+    ///
+    /// It is no digest.
+    pub fn digest_of(written: &str) -> Result<String, String> {
+        let hex = written.split_once(':').map_or(written, |(_, hex)| hex);
+        if hex.is_empty() || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err("a digest is sha256:HEX, or the hexadecimal digits alone".to_owned());
+        }
+        Ok(written.to_ascii_lowercase())
+    }
+
+    /// The `san` of a query from what a person wrote.
+    ///
+    /// # Errors
+    ///
+    /// It is empty or too long.
+    pub fn san_of(written: &str) -> Result<String, String> {
+        if written.is_empty() || written.len() > MAX_SAN_BYTES {
+            return Err(format!("a name has 1 to {MAX_SAN_BYTES} bytes"));
+        }
+        Ok(written.to_owned())
+    }
+
     /// Findings that a person has to look at.
     pub fn open() -> Self {
         let states = State::ALL.into_iter().filter(|state| state.is_open());

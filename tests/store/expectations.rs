@@ -536,3 +536,40 @@ async fn more_bundles_than_one_transaction_takes_are_all_registered_in_order() {
         assert_eq!(affected.concat(), changes);
     }
 }
+
+#[tokio::test]
+async fn registrations_are_read_in_parts_by_their_numbers() {
+    let scratch = ScratchStore::with_log().await;
+    for index in 0..4 {
+        let file = format!("{index}.sig");
+        let of_one = Expectation {
+            leaf_hashes: vec![leaf(index)],
+            ..expectation(index)
+        };
+        scratch.store.register(&of_one, &file, at(2)).await.unwrap();
+    }
+    let every = scratch.store.registrations().await.unwrap();
+    assert_eq!(every.len(), 4);
+    scratch
+        .store
+        .unregister(every[1].number, at(3))
+        .await
+        .unwrap();
+    for (after, limit, expected) in [
+        (i64::MIN, 2, vec![0, 2]),
+        (every[0].number, 9, vec![2, 3]),
+        (every[1].number, 1, vec![2]),
+        (every[3].number, 9, vec![]),
+    ] {
+        let part = scratch
+            .store
+            .registrations_after(after, limit)
+            .await
+            .unwrap();
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|place: usize| every[place].clone())
+            .collect();
+        assert_eq!(part, expected, "{after} {limit}");
+    }
+}

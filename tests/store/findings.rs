@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt as _;
 use modelwatch::finding::{FaultKind, FindingId, Severity, State, Verdict};
 use modelwatch::identity::Chain;
-use modelwatch::store::{Counts, FindingQuery, HandlingOutcome, Judged, StoreError};
+use modelwatch::store::{Counts, FindingPlace, FindingQuery, HandlingOutcome, Judged, StoreError};
 
 use crate::scratch::{ScratchStore, ack, at, critical, held, signing, untrusted, watched};
 
@@ -489,4 +489,28 @@ async fn more_findings_than_one_transaction_takes_are_all_acknowledged_in_order(
         acked.extend(group);
     }
     assert_eq!(acked, ids);
+}
+
+#[tokio::test]
+async fn a_list_continues_after_a_place_whether_its_finding_is_in_the_query_or_not() {
+    let scratch = ScratchStore::with_log().await;
+    let found = vec![signing(1), signing(2), held(3), signing(4)];
+    scratch.read((0, 0), (9, 0), found.clone()).await;
+    for (after, states, expected) in [
+        (None, vec![], vec![1, 2, 3, 4]),
+        (Some(0), vec![], vec![2, 3, 4]),
+        (Some(1), vec![State::Open], vec![4]),
+        (Some(2), vec![State::Open], vec![4]),
+        (Some(1), vec![State::Held], vec![3]),
+        (Some(3), vec![], vec![]),
+    ] {
+        let query = FindingQuery {
+            states: states.clone(),
+            after: after.map(|place: usize| FindingPlace::from(&found[place].finding)),
+            ..FindingQuery::default()
+        };
+        let listed = scratch.query(&query).await;
+        let indexes: Vec<_> = listed.into_iter().filter_map(|found| found.index).collect();
+        assert_eq!(indexes, expected, "{after:?} {states:?}");
+    }
 }

@@ -28,6 +28,9 @@ const ADD_FINDINGS: &str = "INSERT INTO temp.finding_changes (finding)
 /// Registrations in one transaction. The monitor cannot write during it.
 pub(super) const GROUP: usize = 100;
 
+/// No limit of rows, in SQLite's terms.
+pub(super) const ALL: i64 = -1;
+
 /// Registers signings; their findings change.
 pub(super) async fn register_all(
     db: &mut SqliteConnection,
@@ -183,8 +186,12 @@ async fn add_findings(db: &mut SqliteConnection, number: i64, named: bool) -> Re
     Ok(())
 }
 
-/// All registrations, oldest first.
-pub(super) async fn registrations(db: &mut SqliteConnection) -> Result<Vec<Registration>, Fail> {
+/// The registrations after a number, oldest first.
+pub(super) async fn registrations(
+    db: &mut SqliteConnection,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Registration>, Fail> {
     let rows = sqlx::query(concat!(
         "SELECT x.number, x.body, x.file, x.at, x.authority, x.source, x.commit_id, x.author, x.watches, x.content,
                 (SELECT count(*) FROM (
@@ -201,8 +208,10 @@ pub(super) async fn registrations(db: &mut SqliteConnection) -> Result<Vec<Regis
         " AND ",
         same_signing!(),
         ")) AS findings
-         FROM expectation x ORDER BY x.number"
+         FROM expectation x WHERE x.number > $1 ORDER BY x.number LIMIT $2"
     ))
+    .bind(after)
+    .bind(limit)
     .fetch_all(&mut *db)
     .await?;
     rows.iter().map(registration).collect()

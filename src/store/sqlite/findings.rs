@@ -13,7 +13,7 @@ use super::fail::Fail;
 use super::record::{finding, numbered, select_finding};
 use super::{finding_changes, payloads, registered, replays, value};
 use crate::finding::{Class, Evidence, Finding, FindingId, Routes, Severity, State};
-use crate::store::{Counts, FindingQuery, FindingRecord, HistoryRow, Judged};
+use crate::store::{Counts, FindingPlace, FindingQuery, FindingRecord, HistoryRow, Judged};
 
 /// Findings of one page of a list: a few hundred kilobytes.
 const PAGE: u64 = 200;
@@ -31,7 +31,7 @@ pub(super) fn list(
         reader: reader.clone(),
         query: query.clone(),
         left: query.limit.unwrap_or(u64::MAX),
-        last: Place::before_all(),
+        last: None,
     };
     stream::try_unfold(paging, |mut paging| async move {
         let page = paging.next().await?;
@@ -45,7 +45,8 @@ struct Paging {
     reader: SqlitePool,
     query: FindingQuery,
     left: u64,
-    last: Place,
+    /// The last row that was read; `None` before the first page.
+    last: Option<FindingPlace>,
 }
 
 /// A position in the order of lists.
@@ -65,6 +66,15 @@ impl Place {
             watch: String::new(),
             id: Vec::new(),
         }
+    }
+
+    fn of(place: &FindingPlace) -> Result<Self, Fail> {
+        Ok(Self {
+            log: place.log.clone().unwrap_or_default(),
+            index: place.index.map_or(Ok(-1), value::integer)?,
+            watch: place.watch.clone().unwrap_or_default(),
+            id: place.id.as_bytes().to_vec(),
+        })
     }
 
     /// Its four values, separated by commas.
@@ -87,7 +97,9 @@ impl Paging {
         let mut query = QueryBuilder::<Sqlite>::new(select_finding!(
             "WHERE (f.list_log, f.list_index, f.list_watch, f.id) > ("
         ));
-        self.last.bind(&mut query);
+        let last = self.last.as_ref().or(self.query.after.as_ref());
+        last.map_or(Ok(Place::before_all()), Place::of)?
+            .bind(&mut query);
         query.push(")");
         conditions(&mut query, &self.query);
         query.push(" ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT ");
@@ -101,14 +113,7 @@ impl Paging {
             .iter()
             .map(finding)
             .collect::<Result<VecDeque<_>, Fail>>()?;
-        if let Some(last) = page.back() {
-            self.last = Place {
-                log: last.log.clone().unwrap_or_default(),
-                index: last.index.map_or(Ok(-1), value::integer)?,
-                watch: last.watch.clone().unwrap_or_default(),
-                id: last.id.as_bytes().to_vec(),
-            };
-        }
+        self.last = page.back().map(FindingPlace::from);
         // A short page is the last one.
         self.left = if (page.len() as u64) < limit {
             0

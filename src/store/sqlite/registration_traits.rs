@@ -31,7 +31,17 @@ impl Expectations for SqliteStore {
 
     async fn registrations(&self) -> Result<Vec<Registration>, StoreError> {
         reading!(self, "reading registrations", |db| {
-            expectations::registrations(db)
+            expectations::registrations(db, i64::MIN, expectations::ALL)
+        })
+    }
+
+    async fn registrations_after(
+        &self,
+        number: i64,
+        limit: u32,
+    ) -> Result<Vec<Registration>, StoreError> {
+        reading!(self, "reading registrations", |db| {
+            expectations::registrations(db, number, i64::from(limit))
         })
     }
 

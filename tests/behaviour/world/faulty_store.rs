@@ -244,6 +244,7 @@ through!(Signings {
 through!(Expectations {
     fn register_all(signings: &[NewRegistration], now: Timestamp) -> Vec<(bool, Vec<FindingId>)>;
     fn registrations() -> Vec<Registration>;
+    fn registrations_after(number: i64, limit: u32) -> Vec<Registration>;
     fn confirm(number: i64, author: Option<&str>, now: Timestamp) -> Option<Vec<FindingId>>;
     fn remind_of_self_registered(now: Timestamp) -> u64;
     fn unregister(number: i64, now: Timestamp) -> Option<Vec<FindingId>>;
