@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
 use super::bundles::{self, Given};
 use super::output::{Mistake, Outcome, Output, Refused, time};
 use super::{handling, setup, values};
 use crate::clock;
 use crate::escape;
 use crate::expect::{self, Authority, ExpectError, Expectation};
+use crate::report::registration_json;
 use crate::service::ASKED_FOR;
 use crate::store::{Expectations, NewRegistration, Registrar};
 
@@ -251,18 +250,7 @@ async fn list(args: &ListArgs, config: &Path) -> anyhow::Result<Outcome> {
     let registrations = store.registrations().await?;
     for registration in &registrations {
         if args.json {
-            output.json(&json!({
-                "number": registration.number,
-                "authority": registration.by.authority,
-                "source": registration.by.source,
-                "file": registration.file,
-                "commit": registration.by.commit,
-                "author": registration.by.author,
-                "watches": registration.by.watches,
-                "registered": registration.at,
-                "findings": registration.findings,
-                "expectation": registration.expectation,
-            }))?;
+            output.json(&registration_json(registration))?;
         } else {
             output.line(&format!(
                 "{:>5}  {}  {:<10}  {:>3} {:<8}  {}  {}{}",

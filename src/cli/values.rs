@@ -27,13 +27,5 @@ pub(super) fn number<T: std::str::FromStr>(written: &str) -> Result<T, String> {
 
 /// A time on the command line, or how long ago it was.
 pub(super) fn moment(written: &str) -> Result<Timestamp, String> {
-    if let Some(time) = config::parse_time(written) {
-        return Ok(time);
-    }
-    config::parse_duration(written)
-        .and_then(|age| clock::now().checked_sub(age).ok())
-        .ok_or_else(|| {
-            "write a date such as 2026-01-01, a time such as 2026-01-01T08:00:00Z, or a duration such as 24h"
-                .to_owned()
-        })
+    config::parse_moment(written, clock::now())
 }

@@ -22,6 +22,7 @@ mod lints;
 mod log;
 mod log_settings;
 mod mode;
+mod moment;
 mod place;
 mod problems;
 mod quiet_hours;
@@ -42,6 +43,7 @@ pub use self::file::{ConfigError, MAX_CONFIG_BYTES, check, load, read, validate}
 pub use self::log::time as parse_time;
 pub use self::log_settings::{LogKeySource, LogSettings};
 pub use self::mode::Mode;
+pub use self::moment::parse as parse_moment;
 pub use self::problems::{Level, Places, Problem, Problems};
 pub use self::web_settings::{Access, Listen, ProxyAccess, WebSettings};
 pub use self::witness::{WitnessKey, WitnessSettings};

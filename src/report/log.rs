@@ -1,13 +1,15 @@
 //! One log: its stored state, combined from its trees.
 
 use std::fmt;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{cell, time};
 use crate::escape;
 use crate::log::{LogId, Protocol};
+use crate::moment;
 use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log, unread_entries};
 use crate::store::{LogState, LookupCounts, PassError, PassErrorKind, TreeState};
 
@@ -329,6 +331,37 @@ impl LogStatus {
     pub fn is_guided(&self) -> bool {
         self.mode == ReadingMode::Guided
     }
+
+    /// Whether no pass has proven all of it within this time.
+    pub fn is_stale(&self, max_age: Duration, now: Timestamp) -> bool {
+        let max_age = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
+        is_older(self.last_success, max_age, now)
+    }
+}
+
+/// What only the API asks.
+#[cfg(feature = "web")]
+impl LogStatus {
+    /// How it is read.
+    pub fn mode(&self) -> ReadingMode {
+        self.mode
+    }
+
+    /// Its identity, raw.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
+    /// Where reading began.
+    pub fn first(&self) -> Option<u64> {
+        self.first
+    }
+}
+
+/// Whether the last proven pass is older than that, or never happened. A pass in the future has no known age: a wrong
+/// clock set its time.
+fn is_older(last: Option<Timestamp>, max_age: SignedDuration, now: Timestamp) -> bool {
+    last.is_none_or(|last| moment::is_ahead(last, now) || now.duration_since(last) > max_age)
 }
 
 impl LookupStatus {
@@ -445,6 +478,24 @@ mod tests {
                 expected,
                 "{trees:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_proven_pass_in_the_future_is_older_than_any_age() {
+        let hours = SignedDuration::from_hours;
+        let now = Timestamp::UNIX_EPOCH + hours(1_000_000);
+        for (ago, older) in [
+            (Some(hours(0)), false),
+            (Some(hours(2)), false),
+            (Some(hours(2) + SignedDuration::from_secs(1)), true),
+            (Some(-SignedDuration::from_mins(5)), false),
+            (Some(-SignedDuration::from_mins(6)), true),
+            (Some(-hours(365 * 24)), true),
+            (None, true),
+        ] {
+            let last = ago.map(|ago| now - ago);
+            assert_eq!(is_older(last, hours(2), now), older, "{ago:?}");
         }
     }
 }

@@ -4,6 +4,8 @@
 //! plain part of a mail, `html` for its other part, JSON by its encoding.
 
 pub mod advice;
+#[cfg(feature = "web")]
+mod coverage;
 mod exposition;
 pub mod finding;
 pub mod html;
@@ -12,12 +14,16 @@ mod metrics;
 mod outcome;
 pub mod page;
 mod pass;
+mod registration;
 mod status;
 pub mod text;
 
+#[cfg(feature = "web")]
+pub use coverage::Coverage;
 pub use metrics::{LastPass, Metrics};
 pub use outcome::Outcome;
 pub use pass::{PassResult, PassSummary, unread};
+pub use registration::registration_json;
 pub use status::{
     AlertStatus, DaemonStatus, FindingStatus, NotFollowedStatus, Status, TrustStatus, WatchStatus,
 };

@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
 use super::log::LogStatus;
 use super::{CONTRACT, cell, time};
 use crate::escape;
-use crate::moment;
 use crate::store::{ChannelQueue, Counts, TreeCoverage, WatchSet};
 
 /// Most watches that are listed one by one for people. If there are more, only those with gaps are listed.
@@ -100,12 +99,12 @@ struct Tree {
 
 /// The part of a tree that a watch covers.
 #[derive(Serialize)]
-struct WatchOnLog<'a> {
-    log: &'a str,
+pub(super) struct WatchOnLog<'a> {
+    pub(super) log: &'a str,
     origin: &'a str,
     /// From here on everything up to `seen` was matched.
     from: u64,
-    gaps: &'a [(u64, u64)],
+    pub(super) gaps: &'a [(u64, u64)],
 }
 
 impl Serialize for WatchStatus {
@@ -164,8 +163,7 @@ impl Status {
     /// The names of logs that no pass has proven within this time, raw. A monitor without any log to prove is stale
     /// too: it never got the trusted root that names its logs.
     pub fn stale(&self, max_age: Duration, now: Timestamp) -> Vec<String> {
-        let max_age = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
-        let is_stale = |log: &&LogStatus| is_older(log.last_success, max_age, now);
+        let is_stale = |log: &&LogStatus| log.is_stale(max_age, now);
         let mut stale: Vec<String> = self
             .logs
             .iter()
@@ -210,12 +208,6 @@ impl Status {
         lines.extend(errors.map(|error| format!("    {}", escape::terminal(error))));
         lines
     }
-}
-
-/// Whether the last proven pass is older than that, or never happened. A pass in the future has no known age: a wrong
-/// clock set its time.
-fn is_older(last: Option<Timestamp>, max_age: SignedDuration, now: Timestamp) -> bool {
-    last.is_none_or(|last| moment::is_ahead(last, now) || now.duration_since(last) > max_age)
 }
 
 impl DaemonStatus {
@@ -293,7 +285,7 @@ impl WatchStatus {
             .fold(0, u64::saturating_add)
     }
 
-    fn on_logs(&self) -> impl Iterator<Item = WatchOnLog<'_>> {
+    pub(super) fn on_logs(&self) -> impl Iterator<Item = WatchOnLog<'_>> {
         self.trees.iter().enumerate().map(|(place, tree)| {
             let uneven = self.uneven.get(&place);
             WatchOnLog {
@@ -364,29 +356,6 @@ impl From<Counts> for FindingStatus {
         Self {
             security: counts.security,
             health: counts.health,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proven_pass_in_the_future_is_older_than_any_age() {
-        let hours = SignedDuration::from_hours;
-        let now = Timestamp::UNIX_EPOCH + hours(1_000_000);
-        for (ago, older) in [
-            (Some(hours(0)), false),
-            (Some(hours(2)), false),
-            (Some(hours(2) + SignedDuration::from_secs(1)), true),
-            (Some(-SignedDuration::from_mins(5)), false),
-            (Some(-SignedDuration::from_mins(6)), true),
-            (Some(-hours(365 * 24)), true),
-            (None, true),
-        ] {
-            let last = ago.map(|ago| now - ago);
-            assert_eq!(is_older(last, hours(2), now), older, "{ago:?}");
         }
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::error::ServiceError;
 use super::view::View;
 use crate::finding::Routes;
-use crate::report::{AlertStatus, FindingStatus, Status};
+use crate::report::{AlertStatus, Coverage, FindingStatus, Status};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Settings, Store, StoreError};
 
@@ -46,5 +47,20 @@ impl View {
             FindingStatus::default(),
         );
         Ok(status.stale(max_age, now).is_empty())
+    }
+
+    /// How far an answer from the store can be relied on.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub async fn coverage(
+        &self,
+        store: &dyn Store,
+        max_age: Duration,
+        now: Timestamp,
+    ) -> Result<Coverage, ServiceError> {
+        let status = self.status(store, now).await?;
+        Ok(Coverage::of(&status, max_age, now))
     }
 }

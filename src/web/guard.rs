@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::access::{self, Refusal};
 use super::host;
 use super::listener::Peer;
+use super::problem::{self, Line};
 use super::site::Site;
 use crate::clock;
 use crate::config::Access;
@@ -50,10 +51,14 @@ const HEADERS: [(HeaderName, &str); 6] = [
 
 /// Answers a request, or refuses it.
 pub(super) async fn guard(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let is_api = problem::is_api(request.uri().path());
     let mut answer = match timeout(REQUEST_TIME, checked(&site, request, next)).await {
         Ok(answer) => answer,
         Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "the request took too long"),
     };
+    if is_api {
+        answer = problem::for_programs(answer);
+    }
     for (name, value) in HEADERS {
         let value = HeaderValue::from_static(value);
         answer.headers_mut().entry(name).or_insert(value);
@@ -128,7 +133,9 @@ fn refused(refusal: &Refusal, request: &Request, access: &Access) -> Response {
 fn is_a_person(request: &Request) -> bool {
     let accepts = request.headers().get(ACCEPT);
     let accepts = accepts.and_then(|accepts| accepts.to_str().ok());
-    request.method() == Method::GET && accepts.is_some_and(|accepts| accepts.contains("text/html"))
+    request.method() == Method::GET
+        && !problem::is_api(request.uri().path())
+        && accepts.is_some_and(|accepts| accepts.contains("text/html"))
 }
 
 /// The secret of the server cannot be read: nothing is shown. The answer does not name its place.
@@ -145,5 +152,7 @@ pub(super) fn unreadable_secret(error: &SecretError) -> Response {
 
 /// One line of text.
 pub(super) fn plain(status: StatusCode, line: &str) -> Response {
-    (status, format!("{line}\n")).into_response()
+    let mut answer = (status, format!("{line}\n")).into_response();
+    answer.extensions_mut().insert(Line(line.to_owned()));
+    answer
 }

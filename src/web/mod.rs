@@ -1,4 +1,4 @@
-//! The HTTP server: metrics and health, for the daemon and for `modelwatch serve`.
+//! The HTTP server: metrics, health and the API, for the daemon and for `modelwatch serve`.
 //!
 //! A request passes these checks, in this order; each answers what it refuses:
 //!
@@ -6,16 +6,19 @@
 //! 2. `server`: sizes and times of a request, so that a slow client holds a connection for a limited time.
 //! 3. `guard`: the Host header (421), which prevents that a page of another site reads this one by DNS rebinding; then
 //!    who asks (`access`: 401, 403), except for `/healthz`, `/readyz` and `/login`.
-//! 4. `routes`: what is shown, from the store, which each request opens for reading.
+//! 4. `routes` and `api`: what is shown, from the store, which each request opens for reading.
 //!
 //! Every answer has the headers of `guard`: no script, no frame, no cache. A new page is a route in `routes`; nothing
 //! else has to change for it.
 
 mod access;
+mod api;
 mod guard;
 mod host;
 mod listener;
+mod log;
 mod login;
+mod problem;
 mod routes;
 mod server;
 mod session;

@@ -10,12 +10,13 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
+use super::api;
 use super::guard::{self, plain};
+use super::log;
 use super::login;
 use super::site::Site;
 use crate::clock;
-use crate::escape;
-use crate::service::{ServiceError, causes};
+use crate::service::ServiceError;
 
 /// The media type of the text format of Prometheus.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -28,6 +29,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/login", get(login::show).post(login::submit))
+        .nest("/api/v1", api::router())
         .fallback(async || plain(StatusCode::NOT_FOUND, "there is no such page"))
         .method_not_allowed_fallback(async || {
             plain(
@@ -45,7 +47,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
 async fn home() -> Response {
     plain(
         StatusCode::OK,
-        "modelwatch: /metrics for Prometheus, /healthz for probes, /readyz for the age of the last proven pass",
+        "modelwatch: /api/v1 for programs, /metrics for Prometheus, /healthz for probes, /readyz for the age of the last proven pass",
     )
 }
 
@@ -99,9 +101,6 @@ async fn metrics(State(site): State<Arc<Site>>) -> Response {
 
 /// The store cannot be read. The answer does not name its file.
 fn unreadable(error: &ServiceError) -> Response {
-    tracing::error!("web: {}", escape::terminal(&causes(error)));
-    plain(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "the store cannot be read; the log of the server has the reason",
-    )
+    log::store_error(error);
+    plain(StatusCode::SERVICE_UNAVAILABLE, log::STORE_UNUSABLE)
 }

@@ -7,7 +7,9 @@
 )]
 
 mod access;
+mod api;
 mod dashboard;
+mod database;
 mod metrics;
 mod promtool;
 mod rules;

@@ -1,0 +1,12 @@
+//! `/api/v1`: what the commands print with `--json`, for programs. It is described in docs/api.md.
+
+mod cursor;
+mod etag;
+mod findings;
+mod list;
+mod parameters;
+mod registrations;
+mod routes;
+mod status;
+
+pub(super) use routes::router;

@@ -1,0 +1,24 @@
+//! The addresses of the API.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::get;
+
+use super::{etag, findings, registrations, status};
+use crate::web::site::Site;
+
+pub(in crate::web) fn router() -> Router<Arc<Site>> {
+    Router::new()
+        .route("/status", get(status::show))
+        .route("/logs", get(status::logs))
+        .route("/logs/{name}", get(status::log))
+        .route("/watches", get(status::watches))
+        .route("/watches/{name}", get(status::watch))
+        .route("/registrations", get(registrations::list))
+        .route("/findings", get(findings::list))
+        .route("/findings/{id}", get(findings::show))
+        .route("/findings/{id}/history", get(findings::history))
+        .layer(from_fn(etag::add))
+}
