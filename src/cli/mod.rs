@@ -85,7 +85,7 @@ enum Command {
     Status(status::Args),
     /// Serve metrics and health over HTTP, beside a monitor
     ///
-    /// As the daemon does with [web] in its configuration: for `monitor --once`, or to serve from a process of its own. It
+    /// As the daemon does with `[web]` in its configuration: for `monitor --once`, or to serve from a process of its own. It
     /// only reads the database, and needs no network but the one that it listens on.
     Serve(serve::Args),
     /// List, show, acknowledge and reopen findings, add notes to them

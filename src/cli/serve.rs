@@ -14,9 +14,9 @@ pub(super) use server::beside_the_daemon;
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where to listen instead of `listen` in [web]: an address with a port, or `unix:PATH`
+    /// Where to listen instead of `listen` in `[web]`: an address with a port, or `unix:PATH`
     ///
-    /// Without [web] it is 127.0.0.1:8399. Other than loopback addresses and sockets need a token or a proxy in [web].
+    /// Without `[web]` it is 127.0.0.1:8399. Other than loopback addresses and sockets need a token or a proxy in `[web]`.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
 }

@@ -50,6 +50,8 @@ impl World {
             finding.origin.as_deref() == origin
                 && finding.proven == Some(true)
                 && finding.index.is_some()
+                // The entry in place of a missing one is no signing of the owner, and is fetched on demand.
+                && finding.verdict != Verdict::Missing
         });
         for finding in proven.take(MOST) {
             let kept = self.truly().kept_entry(finding.id).await.expect("readable");

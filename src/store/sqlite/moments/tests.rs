@@ -136,9 +136,9 @@ INSERT INTO finding (number, id, verdict, severity, judged_verdict, judged_sever
 INSERT INTO history (finding, at, verdict, severity, state, reason) VALUES (1, $1, '', 0, '', '');
 INSERT INTO expectation (leaves, body, file, at) VALUES (x'00', '{}', '', $1);
 INSERT INTO registration_source (name, location, at) VALUES ('s', '', $1);
-INSERT INTO alert (channel, kind, group_key, closed, created, due, state, delivered)
-  VALUES ('c', 'alert', 'a', 1, $1, $1, 'pending', NULL), ('c', 'digest', 'b', 1, $1, $1, 'pending', NULL),
-         ('c', 'alert', 'd', 1, $1, $1, 'delivered', $1);
+INSERT INTO alert (channel, kind, group_key, closed, created, due, state, delivered, delayed)
+  VALUES ('c', 'alert', 'a', 1, $1, $1, 'pending', NULL, $1), ('c', 'digest', 'b', 1, $1, $1, 'pending', NULL, $1),
+         ('c', 'alert', 'd', 1, $1, $1, 'delivered', $1, $1);
 INSERT INTO guided (log, start, cursor, rules, spent, mail_only) VALUES (7, 0, 0, x'00', $1, $1);
 INSERT INTO lookup (log, subject, direct, due, asked, retry) VALUES (7, 'a', 0, $1, $1, $1), (7, 'b', 0, NULL, $1, NULL);
 INSERT INTO sought (log, key, not_after) VALUES (7, 'k', $1);
