@@ -14,6 +14,7 @@ mod tests;
 
 use jiff::Timestamp;
 use model_signing::bundle::{Bundle, Content, TlogEntry};
+use model_signing::sigstore::Verified;
 use serde::{Deserialize, Serialize};
 use tlog::hash::leaf_hash;
 
@@ -116,16 +117,51 @@ pub fn from_bundle(bytes: &[u8]) -> Result<Expectation, ExpectError> {
 /// # Errors
 /// As there.
 pub fn of_bundle(bundle: &Bundle) -> Result<Expectation, ExpectError> {
-    let certificate = bundle
+    let certificate = certificate(bundle)?;
+    let signed = Signed::read(&bundle.content(), &certificate)?;
+    signed::verify(&bundle.content(), &certificate)?;
+    expectation(bundle, &certificate, &signed)
+}
+
+/// As [`of_bundle`], of a bundle that [`verify_bundle`] has verified, with the result for this bundle: a signature that was
+/// verified with its certificate is not verified again. Answers the certificate too.
+///
+/// # Errors
+/// As [`of_bundle`].
+///
+/// [`verify_bundle`]: model_signing::sigstore::verify_bundle
+pub fn of_verified(
+    bundle: &Bundle,
+    verified: &Verified,
+) -> Result<(Expectation, Certificate), ExpectError> {
+    let certificate = certificate(bundle)?;
+    let by = verified.certificate.as_ref().map(|(der, _)| der.as_slice());
+    let signed = Signed::read(&bundle.content(), &certificate)?;
+    if by != Some(certificate.der()) {
+        signed::verify(&bundle.content(), &certificate)?;
+    }
+    let expectation = expectation(bundle, &certificate, &signed)?;
+    Ok((expectation, certificate))
+}
+
+/// The certificate of a bundle, read strictly: what silences an alarm must be the same certificate to every reader.
+fn certificate(bundle: &Bundle) -> Result<Certificate, ExpectError> {
+    let der = bundle
         .leaf_certificate()
         .ok_or(ExpectError::NoCertificate)?;
-    // Strictly: what silences an alarm must be the same certificate to every reader.
-    let certificate = Certificate::parse_strict(certificate.to_vec())?;
+    Ok(Certificate::parse_strict(der.to_vec())?)
+}
+
+/// The leaves and the values of a signing whose signature is verified.
+fn expectation(
+    bundle: &Bundle,
+    certificate: &Certificate,
+    signed: &Signed<'_>,
+) -> Result<Expectation, ExpectError> {
     let statement = KnownStatement::of(&bundle.content());
-    let signed = Signed::verify(bundle.content(), &certificate)?;
-    let mut leaves = leaf::of_rekor_v2(&signed, &certificate);
+    let mut leaves = leaf::of_rekor_v2(signed, certificate);
     let of_kind = |named: &TlogEntry| {
-        let kinds = leaf::of_rekor_v2(&signed, &certificate).into_iter();
+        let kinds = leaf::of_rekor_v2(signed, certificate).into_iter();
         kinds
             .filter(|leaf| is_of_kind(leaf, named))
             .collect::<Vec<_>>()
@@ -142,7 +178,7 @@ pub fn of_bundle(bundle: &Bundle) -> Result<Expectation, ExpectError> {
             let kind = kind(named);
             return Err(ExpectError::NoBody { log_index, kind });
         };
-        signed.compare(named, body, &certificate)?;
+        signed.compare(named, body, certificate)?;
         named_leaves.push(body.clone());
         if leaves.contains(body) {
             continue;
@@ -163,13 +199,13 @@ pub fn of_bundle(bundle: &Bundle) -> Result<Expectation, ExpectError> {
             .map(|leaf| *leaf_hash(leaf).as_bytes())
             .collect(),
         digest: signed.what().to_string(),
-        who: who(&certificate),
+        who: who(certificate),
         certificate_sha256: certificate
             .sha256()
             .map(hex::encode)
             .expect("only a precertificate has no hash"),
         logged_sha256: certificate.logged_sha256(),
-        signing: Some(RegisteredSigning::of(&signed, &certificate, &named_leaves)),
+        signing: Some(RegisteredSigning::of(signed, certificate, &named_leaves)),
         statement,
         key_sha256: hex::encode(certificate.key_sha256()),
         not_before: certificate.not_before(),

@@ -2,12 +2,13 @@
 
 use aws_lc_rs::digest as hash;
 use model_signing::bundle::{Content, TlogEntry};
+use model_signing::dsse::Envelope;
 
 use super::error::ExpectError;
 use crate::entry::{self, Digest, HashAlgorithm};
 use crate::identity::{self, Certificate, KeyType};
 
-/// The content of a bundle, with verified signature.
+/// What of a bundle's content its entries in logs contain.
 pub(super) struct Signed<'b> {
     /// The signed digest: of a plain signature that of the file, of an envelope that of its pre-authentication
     /// encoding, with the hash algorithm of the signature; absent with Ed25519.
@@ -18,27 +19,42 @@ pub(super) struct Signed<'b> {
     pub(super) signature: &'b [u8],
 }
 
+/// Verifies the signature over the content with the key of the certificate.
+pub(super) fn verify(content: &Content<'_>, certificate: &Certificate) -> Result<(), ExpectError> {
+    let spki = certificate.spki_der();
+    match content {
+        Content::Dsse(envelope) => {
+            let signature = only_signature(envelope)?;
+            identity::verify(spki, &envelope.pae(), signature)?;
+        }
+        Content::Message {
+            digest, signature, ..
+        } => identity::verify_digest(spki, digest, signature)?,
+    }
+    Ok(())
+}
+
+fn only_signature(envelope: &Envelope) -> Result<&[u8], ExpectError> {
+    match envelope.signatures.as_slice() {
+        [signature] => Ok(&signature.sig),
+        others => Err(ExpectError::Signatures(others.len())),
+    }
+}
+
 impl<'b> Signed<'b> {
-    pub(super) fn verify(
-        content: Content<'b>,
+    /// Reads it. Does not verify the signature.
+    pub(super) fn read(
+        content: &Content<'b>,
         certificate: &Certificate,
     ) -> Result<Self, ExpectError> {
-        let spki = certificate.spki_der();
-        let key = KeyType::of(spki)?;
-        match content {
-            Content::Dsse(envelope) => {
-                let [signature] = envelope.signatures.as_slice() else {
-                    return Err(ExpectError::Signatures(envelope.signatures.len()));
-                };
-                let pae = envelope.pae();
-                identity::verify(spki, &pae, &signature.sig)?;
-                Ok(Self {
-                    message: hash_of(key).and_then(|hash| digest(hash, &pae)),
-                    payload: digest(HashAlgorithm::Sha256, &envelope.payload),
-                    key,
-                    signature: &signature.sig,
-                })
-            }
+        let key = KeyType::of(certificate.spki_der())?;
+        match *content {
+            Content::Dsse(envelope) => Ok(Self {
+                signature: only_signature(envelope)?,
+                message: hash_of(key).and_then(|hash| digest(hash, &envelope.pae())),
+                payload: digest(HashAlgorithm::Sha256, &envelope.payload),
+                key,
+            }),
             Content::Message {
                 digest_algorithm,
                 digest,
@@ -49,7 +65,6 @@ impl<'b> Signed<'b> {
                     return Err(ExpectError::Digest);
                 }
                 let message = algorithm.and_then(|algorithm| Digest::new(algorithm, digest));
-                identity::verify_digest(spki, digest, signature)?;
                 Ok(Self {
                     message: Some(message.ok_or(ExpectError::Digest)?),
                     payload: None,

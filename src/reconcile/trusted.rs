@@ -11,7 +11,7 @@ use tlog::leaf_hash;
 
 use super::line::Kind;
 use crate::expect::{self, Expectation};
-use crate::identity::{self, Certificate, KeyType, Signer};
+use crate::identity::{self, KeyType, Signer};
 
 /// How predicates of model signatures begin, in every version.
 const MODEL_PREDICATES: &str = "https://model_signing/";
@@ -94,12 +94,13 @@ impl Trusted {
             let why = "no trusted root is configured: whose certificate it is cannot be verified";
             return Err(refusal(Kind::NoTrust, why));
         };
-        // The strict reader of certificates and entries: what explains a signing must be the same to every reader.
-        let expectation = match expect::of_bundle(bundle) {
-            Ok(expectation) => expectation,
-            Err(error) => return Err(refusal(Kind::SignatureInvalid, error)),
+        // Where nothing else verifies the signature.
+        let require_signature = || match expect::of_bundle(bundle) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(refusal(Kind::SignatureInvalid, error)),
         };
         if bundle.tlog_entries().is_empty() {
+            require_signature()?;
             let why = "it names no entry of a log; verifiers refuse such a bundle";
             return Err(refusal(Kind::BundleWithoutEntry, why));
         }
@@ -109,11 +110,18 @@ impl Trusted {
                 return Err(refusal(Kind::SignatureInvalid, error));
             }
         }
+        let artifact = match artifact(bundle) {
+            Ok(artifact) => artifact,
+            Err(refused) => {
+                require_signature()?;
+                return Err(refused);
+            }
+        };
         let signer = sigstore::Signer::AnyIdentity;
-        let verified = verify_bundle(bundle, &artifact(bundle)?, &signer, trust, self.now)
+        let verified = verify_bundle(bundle, &artifact, &signer, trust, self.now)
             .map_err(|error| refusal(Kind::SignatureInvalid, error))?;
-        let certificate = bundle.leaf_certificate().unwrap_or_default().to_vec();
-        let certificate = Certificate::parse_strict(certificate)
+        // The strict reader of certificates and entries: what explains a signing must be the same to every reader.
+        let (expectation, certificate) = expect::of_verified(bundle, &verified)
             .map_err(|error| refusal(Kind::SignatureInvalid, error))?;
         Ok(Verified {
             signer: Some(Signer::Certificate(Box::new(certificate))),
