@@ -4,7 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::ConnectOptions as _;
 use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -237,9 +236,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .pragma("temp_store", "MEMORY")
-        // A migration of a large database, or any statement on a loaded machine, takes more than the second after which
-        // sqlx warns.
-        .disable_statement_logging()
 }
 
 /// Connections are never closed because of their age: there is no network that could have cut them.
