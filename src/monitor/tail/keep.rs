@@ -15,8 +15,8 @@ use crate::store::{Kept, Store, StoreError};
 pub(super) struct Keeper {
     tracked: Option<TrackedRange>,
     hashes: Vec<(Node, Hash)>,
-    /// The newest checkpoint that covers entries that were found.
-    covers: Option<Head>,
+    /// The checkpoints that cover entries that were found, each of them others: two may be reached before one is recorded.
+    covers: Vec<Head>,
 }
 
 impl Keeper {
@@ -70,8 +70,7 @@ impl Keeper {
             if let Some(head) = proven
                 && head.size == tracked.size()
             {
-                let covers = finished(tracked, head, out);
-                self.covers = covers.or(self.covers.take());
+                self.covers.extend(finished(tracked, head, out));
             }
         }
         if !tracked.is_tracking() {
@@ -84,8 +83,8 @@ impl Keeper {
         if let (Some(tracked), Some(head)) = (&mut self.tracked, head)
             && head.size == tracked.size()
         {
-            let covers = finished(tracked, head, &mut self.hashes);
-            self.covers = covers.or(self.covers.take());
+            self.covers
+                .extend(finished(tracked, head, &mut self.hashes));
             self.tracked = None;
         }
     }
@@ -94,7 +93,7 @@ impl Keeper {
     pub(super) fn take(&mut self) -> Kept {
         Kept {
             hashes: std::mem::take(&mut self.hashes),
-            heads: self.covers.take().into_iter().collect(),
+            heads: std::mem::take(&mut self.covers),
             ..Kept::default()
         }
     }
@@ -112,4 +111,33 @@ pub(super) fn places(findings: &[NewFinding], base: u64) -> BTreeSet<u64> {
     indices
         .filter_map(|index| index.checked_sub(base))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_checkpoints_that_are_reached_before_one_is_recorded_are_both_kept() {
+        let head = |size| Head {
+            size,
+            root: Hash::new([0; Hash::BYTES]),
+            note: Vec::new().into(),
+        };
+        let leaf = Hash::new([1; Hash::BYTES]);
+        let mut keeper = Keeper::default();
+        let (first, second) = (BTreeSet::from([1]), BTreeSet::from([6]));
+        assert!(keeper.begins_with(&first));
+        // The checkpoint of 3 leaves lies within what was read at once.
+        let mut before = CompactRange::new();
+        keeper.absorbed(Some(before.clone()), &[leaf; 5], &first, Some(&head(3)));
+        assert!(keeper.begins_with(&second));
+        for _ in 0..5 {
+            before.push(leaf);
+        }
+        keeper.absorbed(Some(before), &[leaf; 3], &second, None);
+        keeper.proven(Some(&head(8)));
+        let sizes: Vec<u64> = keeper.take().heads.iter().map(|head| head.size).collect();
+        assert_eq!(sizes, [3, 8]);
+    }
 }
