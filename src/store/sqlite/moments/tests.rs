@@ -137,7 +137,7 @@ INSERT INTO history (finding, at, verdict, severity, state, reason) VALUES (1, $
 INSERT INTO expectation (leaves, body, file, at) VALUES (x'00', '{}', '', $1);
 INSERT INTO registration_source (name, location, at) VALUES ('s', '', $1);
 INSERT INTO alert (channel, kind, group_key, closed, created, due, state, delivered, delayed)
-  VALUES ('c', 'alert', 'a', 1, $1, $1, 'pending', NULL, $1), ('c', 'digest', 'b', 1, $1, $1, 'pending', NULL, $1),
+  VALUES ('c', 'alert', 'a', 1, $1, $1, 'pending', NULL, NULL), ('c', 'digest', 'b', 1, $1, $1, 'pending', NULL, NULL),
          ('c', 'alert', 'd', 1, $1, $1, 'delivered', $1, $1);
 INSERT INTO guided (log, start, cursor, rules, spent, mail_only) VALUES (7, 0, 0, x'00', $1, $1);
 INSERT INTO lookup (log, subject, direct, due, asked, retry) VALUES (7, 'a', 0, $1, $1, $1), (7, 'b', 0, NULL, $1, NULL);
@@ -205,7 +205,7 @@ async fn times_a_year_in_the_future_are_set_to_now_and_evidence_stays() {
             "finding.held_from" => vec![Some(now), Some(now), None],
             // A delivered alert has no further times.
             "alert.created" | "alert.due" => vec![Some(now), Some(now), Some(then)],
-            "alert.delivered" => vec![None, None, Some(then)],
+            "alert.delivered" | "alert.delayed" => vec![None, None, Some(then)],
             _ => vec![Some(then); values.len()],
         };
         assert_eq!(values, expected, "{column}");
