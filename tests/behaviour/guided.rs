@@ -9,6 +9,7 @@ mod mixed;
 mod modes;
 mod names;
 mod polite;
+mod reconciled;
 mod trees;
 
 use std::sync::Arc;

@@ -33,6 +33,7 @@ mod looked_up;
 mod messages;
 mod missing;
 mod passes;
+mod reconciled;
 mod registered;
 mod rekor_v1;
 mod rekor_v1_answers;

@@ -23,9 +23,9 @@ use crate::world::{
 
 pub struct V1 {
     pub log: FakeV1,
-    keys: Vec<Vec<u8>>,
+    pub keys: Vec<Vec<u8>>,
     pub start: Start,
-    store: Arc<FaultyStore>,
+    pub store: Arc<FaultyStore>,
     clock: Arc<TestClock>,
     pub rules: Arc<Rules>,
     _directory: tempfile::TempDir,

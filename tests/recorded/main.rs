@@ -18,6 +18,7 @@ mod reported;
 mod server;
 
 mod alerting;
+mod chains;
 mod evidence;
 mod growing;
 mod later;

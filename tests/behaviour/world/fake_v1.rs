@@ -19,6 +19,9 @@ use super::who::Leaf;
 
 const HOST: &str = "rekor.test";
 
+/// When entries of bundles were logged, in seconds of Unix time: 2026-11-18.
+const INTEGRATED: i64 = 1_795_000_000;
+
 /// The name of another log.
 pub const OTHER_HOST: &str = "other.test";
 
@@ -193,6 +196,13 @@ impl FakeV1 {
         tree.id_of(&tree.leaves[local])
     }
 
+    /// An entry as a bundle names it, with the log's promise and its proof in the tree as it is shown now.
+    pub fn in_bundle(&self, tree: usize, local: usize, (kind, version): (&str, &str)) -> Value {
+        let state = self.lock();
+        let before: usize = state.trees[..tree].iter().map(|t| t.leaves.len()).sum();
+        state.trees[tree].in_bundle(local, before + local, (kind, version))
+    }
+
     /// Adds a leaf to the last tree, publishes a checkpoint that covers it, and adds it to the index under this name.
     /// Returns its global index.
     pub fn log(&self, leaf: Leaf, name: &str) -> u64 {
@@ -248,6 +258,36 @@ impl Tree {
         json!({
             "treeID": self.id.to_string(), "treeSize": self.shown,
             "rootHash": root.to_hex(), "signedTreeHead": self.note(self.shown, root),
+        })
+    }
+
+    fn in_bundle(&self, local: usize, global: usize, (kind, version): (&str, &str)) -> Value {
+        let hashes = self.hashes(self.shown);
+        let root = root(&hashes);
+        let path: Vec<String> = path(local, &hashes).iter().map(Hash::to_base64).collect();
+        let body = STANDARD.encode(&self.leaves[local].bytes);
+        let id = Sha256::digest(&self.key.spki);
+        // Rekor signs this JSON with sorted keys.
+        let promised = json!({
+            "body": body, "integratedTime": INTEGRATED, "logID": hex::encode(id), "logIndex": global,
+        });
+        let promise = self
+            .key
+            .pair
+            .sign(&SystemRandom::new(), promised.to_string().as_bytes())
+            .expect("a signature");
+        json!({
+            "logIndex": global.to_string(),
+            "logId": {"keyId": STANDARD.encode(id)},
+            "kindVersion": {"kind": kind, "version": version},
+            "integratedTime": INTEGRATED.to_string(),
+            "inclusionPromise": {"signedEntryTimestamp": STANDARD.encode(promise)},
+            "inclusionProof": {
+                "logIndex": local.to_string(), "rootHash": root.to_base64(),
+                "treeSize": self.shown.to_string(), "hashes": path,
+                "checkpoint": {"envelope": self.note(self.shown, root)},
+            },
+            "canonicalizedBody": body,
         })
     }
 
