@@ -1,4 +1,4 @@
-//! `findings show ID --evidence DIR`: what proves a finding, written for a third party.
+//! `findings show ID --evidence DIR` and `lookup --evidence DIR`: what proves an entry, written for a third party.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::escape;
 use crate::evidence::{self, DirectoryError, Files, Package, Proof};
 use crate::expect;
 use crate::file;
-use crate::finding::Finding;
 use crate::log::{Protocol, TreeId};
+use crate::lookup::Signing;
 use crate::monitor::MonitoredLog;
 use crate::service::Setup;
 use crate::source::LogSource;
@@ -28,6 +28,20 @@ use super::output::Mistake;
 
 /// Longest bundle that is read, in bytes.
 const MAX_BUNDLE_BYTES: usize = 4 * 1024 * 1024;
+
+/// An entry whose evidence is written.
+struct Subject<'a> {
+    /// What it is called in messages.
+    what: String,
+    origin: &'a str,
+    /// The index over all trees of the log.
+    index: u64,
+    leaf_hash: &'a str,
+    /// The content of `finding.json`.
+    finding: Value,
+    /// What the pass kept that found it.
+    kept: Option<KeptEntry>,
+}
 
 /// Writes the evidence of a finding into a new or empty directory, signed with a private key if one is given.
 pub(super) async fn write(
@@ -39,10 +53,44 @@ pub(super) async fn write(
 ) -> anyhow::Result<Vec<String>> {
     // Before anything is fetched: a wrong key must not cost a request.
     let key = private_key.map(read_key).transpose()?;
-    let package = package(setup, store, record).await?;
+    let subject = of_finding(store, record).await?;
+    write_subject(setup, store, subject, directory, key).await
+}
+
+/// Writes the evidence of a proven signing into a new or empty directory.
+pub(super) async fn write_signing(
+    setup: &Setup,
+    store: &dyn Store,
+    signing: &Signing,
+    directory: &Path,
+) -> anyhow::Result<Vec<String>> {
+    let kept = match signing.findings.first() {
+        Some(finding) => store.kept_entry(finding.id).await?,
+        None => None,
+    };
+    let subject = Subject {
+        what: format!("entry {} of {}", signing.index, signing.log),
+        origin: &signing.origin,
+        index: signing.index,
+        leaf_hash: &signing.leaf_hash,
+        finding: serde_json::to_value(signing)?,
+        kept,
+    };
+    write_subject(setup, store, subject, directory, None).await
+}
+
+async fn write_subject(
+    setup: &Setup,
+    store: &dyn Store,
+    subject: Subject<'_>,
+    directory: &Path,
+    key: Option<PrivateKey>,
+) -> anyhow::Result<Vec<String>> {
+    let what = subject.what.clone();
+    let package = package(setup, store, subject).await?;
     let mut files = package
         .files()
-        .with_context(|| format!("the evidence of the finding {}", record.finding.id))?;
+        .with_context(|| format!("the evidence of {what}"))?;
     if let Some(key) = key {
         files.insert(
             evidence::SIGNATURE.to_owned(),
@@ -96,12 +144,11 @@ fn signature(files: &Files, directory: &Path, key: PrivateKey) -> anyhow::Result
     )?)
 }
 
-/// Puts together what proves the entry of a finding.
-async fn package(
-    setup: &Setup,
+/// The entry of a finding.
+async fn of_finding<'a>(
     store: &dyn Store,
-    record: &FindingRecord,
-) -> anyhow::Result<Package> {
+    record: &'a FindingRecord,
+) -> anyhow::Result<Subject<'a>> {
     let finding = &record.finding;
     let (Some(origin), Some(index), Some(leaf_hash)) =
         (&finding.origin, finding.index, &finding.leaf_hash)
@@ -117,7 +164,31 @@ async fn package(
         "the entry of the finding {} is not proven yet: its evidence is complete after a pass that proves it",
         finding.id
     );
-    let state = store.tree(&TreeId::new(origin.as_str())).await?;
+    Ok(Subject {
+        what: format!("the finding {}", finding.id),
+        origin,
+        index,
+        leaf_hash,
+        finding: as_json(record)?,
+        kept: store.kept_entry(finding.id).await?,
+    })
+}
+
+/// Puts together what proves an entry.
+async fn package(
+    setup: &Setup,
+    store: &dyn Store,
+    subject: Subject<'_>,
+) -> anyhow::Result<Package> {
+    let Subject {
+        what,
+        origin,
+        index,
+        leaf_hash,
+        finding,
+        kept,
+    } = subject;
+    let state = store.tree(&TreeId::new(origin)).await?;
     let state = state.with_context(|| format!("nothing is recorded of the tree {origin}"))?;
     let protocol = store.log(&state.log).await?.and_then(|log| log.protocol);
     let protocol =
@@ -125,7 +196,6 @@ async fn package(
     let local = index
         .checked_sub(state.base)
         .context("the entry lies before its tree")?;
-    let kept = store.kept_entry(finding.id).await?;
     let (proof, trusted_root) = if let Some(KeptEntry {
         leaf,
         proof: Some((head, hashes)),
@@ -140,12 +210,9 @@ async fn package(
         };
         (proof, trusted_root)
     } else {
-        // The finding is of an earlier version, or its leaf is very long.
+        // No watch found it, the finding is of an earlier version, or its leaf is very long.
         let proof = fetched(setup, &state, local).await.with_context(|| {
-            format!(
-                "the proof of the finding {} was not kept, and has to be fetched from its log",
-                finding.id
-            )
+            format!("the proof of {what} was not kept, and has to be fetched from its log")
         })?;
         (proof, None)
     };
@@ -159,9 +226,9 @@ async fn package(
         origin: Origin::new(origin)?,
         base: state.base,
         proof,
-        finding: as_json(record)?,
+        finding,
         trusted_root: trusted_root.or_else(now),
-        bundle: bundle(store, finding, protocol).await?,
+        bundle: bundle(store, leaf_hash, protocol).await?,
     })
 }
 
@@ -207,22 +274,19 @@ async fn source(logs: &[MonitoredLog], state: &TreeState) -> anyhow::Result<Arc<
     }
 }
 
-/// The bundle that is registered for the signing of a finding, or why there is none to show.
+/// The bundle that is registered for the signing in an entry, or why there is none to show.
 async fn bundle(
     store: &dyn Store,
-    finding: &Finding,
+    leaf_hash: &str,
     protocol: Protocol,
 ) -> anyhow::Result<Result<Vec<u8>, String>> {
     if protocol.is_ct() {
         return Ok(Err("a certificate log holds no signing".to_owned()));
     }
-    let Some(leaf_hash) = &finding.leaf_hash else {
-        return Ok(Err("the finding has no entry".to_owned()));
-    };
     let registered = store.registrations().await?;
     let mut of_entry = registered.iter().filter(|registration| {
         let mut hashes = registration.expectation.leaf_hashes.iter();
-        hashes.any(|hash| hex::encode(hash) == *leaf_hash)
+        hashes.any(|hash| hex::encode(hash) == leaf_hash)
     });
     let Some(registration) = of_entry.next() else {
         return Ok(Err("no bundle is registered for this entry".to_owned()));

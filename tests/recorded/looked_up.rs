@@ -347,6 +347,74 @@ fn a_bundle_and_its_model_are_found_by_their_signing() {
 }
 
 #[test]
+fn the_evidence_of_each_signing_that_is_shown_holds_for_a_third_party() {
+    let program = Program::watching(&LOGS.map(Log::recorded), &[watch("falcon-release")]);
+    program.pass();
+    let root = recording().join("trusted_root.json");
+    let verify = |directory: &str| {
+        let trusted = ["--trusted-root", root.to_str().unwrap()];
+        program.run(&[&["verify-evidence", directory], &trusted[..]].concat())
+    };
+    let falcon = "https://github.com/harbor-ml-example/falcon/*";
+    // What the passes kept, and with a scan also what no watch selects: that is fetched.
+    for (folder, more, is_more) in [("kept", &[][..], false), ("read", &["--scan"], true)] {
+        let folder = program.file(folder);
+        let written = folder.to_str().unwrap();
+        let arguments = ["--identity-glob", falcon, "--evidence", written];
+        let ended = lookup(&program, &[&arguments, more].concat());
+        ended.assert_code(0);
+        let (signings, ..) = lines(&ended);
+        assert!((3..=100).contains(&signings.len()), "{}", signings.len());
+        let unwatched = signings.iter().any(|line| line["findings"] == json!([]));
+        assert_eq!(unwatched, is_more);
+        assert!(
+            ended.stderr.contains(&format!(
+                "{written}: the evidence of {} signings",
+                signings.len()
+            )),
+            "{}",
+            ended.stderr
+        );
+        let names = fs::read_dir(&folder).unwrap();
+        let names: BTreeSet<_> = names
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(names.len(), signings.len());
+        for signing in &signings {
+            let name = format!("{}-{}", text(&signing["log"]).concat(), signing["index"]);
+            assert!(names.contains(&name), "{name}");
+            let directory = folder.join(&name);
+            verify(directory.to_str().unwrap()).assert_code(0);
+            let line = fs::read(directory.join("finding.json")).unwrap();
+            assert_eq!(&serde_json::from_slice::<Value>(&line).unwrap(), signing);
+        }
+        // It is not written over, and a changed leaf is found.
+        lookup(&program, &[&arguments, more].concat()).assert_code(2);
+        let changed = folder.join(names.first().unwrap());
+        let mut leaf = fs::read(changed.join("leaf")).unwrap();
+        leaf[7] ^= 1;
+        fs::write(changed.join("leaf"), leaf).unwrap();
+        verify(changed.to_str().unwrap()).assert_code(1);
+    }
+    // Of many, only the first hundred, and that is no clean answer.
+    let many = program.file("many");
+    let arguments = ["--identity-glob", "*", "--scan", "--limit", "102"];
+    let ended = lookup(
+        &program,
+        &[&arguments[..], &["--evidence", many.to_str().unwrap()]].concat(),
+    );
+    ended.assert_code(3);
+    assert_eq!(fs::read_dir(many).unwrap().count(), 100);
+    assert!(
+        ended
+            .stderr
+            .contains("the evidence of 2 more signings is not written"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
 fn no_log_that_lies_gives_a_false_signing_or_a_false_completeness() {
     let honest: BTreeMap<u64, String> = truth("v2b")
         .into_iter()

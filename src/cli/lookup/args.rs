@@ -91,6 +91,11 @@ pub(in crate::cli) struct Args {
     /// Show at most this many signings
     #[arg(long, value_name = "N", default_value = "1000", value_parser = limit)]
     limit: usize,
+    /// Write what proves each signing that is shown into this new or empty directory, for a third party
+    ///
+    /// Each of the first 100 signings gets a directory LOG-INDEX in it, which `modelwatch verify-evidence` checks.
+    #[arg(long, value_name = "DIR", conflicts_with = "remote")]
+    pub(super) evidence: Option<PathBuf>,
     /// One JSON object per line, the last one about how far was looked
     #[arg(long)]
     pub(super) json: bool,

@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod evidence;
 mod remote;
 mod scan;
 mod table;
@@ -17,26 +18,30 @@ pub(super) use args::Args;
 
 pub(super) async fn run(args: &Args, config: &Path, screen: &Screen) -> anyhow::Result<Outcome> {
     let question = args.question()?;
-    let answer = if args.remote {
-        remote::run(&question, args, config).await?
+    if let Some(directory) = &args.evidence {
+        evidence::check(directory)?;
+    }
+    let (answer, is_written) = if args.remote {
+        (remote::run(&question, args, config).await?, true)
     } else {
         local(&question, args, config, screen).await?
     };
     print(&answer, args.json)?;
     Ok(match answer.ended() {
+        Ended::Found if !is_written => Outcome::Unanswered,
         Ended::Found => Outcome::Clean,
         Ended::None => Outcome::No,
         Ended::Unanswered => Outcome::Unanswered,
     })
 }
 
-/// Answers by the configuration and its database.
+/// Answers by the configuration and its database, and whether all evidence that is wanted is written.
 async fn local(
     question: &Question,
     args: &Args,
     config: &Path,
     screen: &Screen,
-) -> anyhow::Result<Answer> {
+) -> anyhow::Result<(Answer, bool)> {
     let setup = setup::load(config)?;
     let store = setup.reader().await?;
     let answer = if args.scan {
@@ -44,8 +49,12 @@ async fn local(
     } else {
         ask::findings(question, &setup, &*store).await?
     };
+    let is_written = match &args.evidence {
+        Some(directory) => evidence::write(&answer, directory, &setup, &*store).await?,
+        None => true,
+    };
     store.close().await;
-    Ok(answer)
+    Ok((answer, is_written))
 }
 
 fn print(answer: &Answer, json: bool) -> anyhow::Result<()> {

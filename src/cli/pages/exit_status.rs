@@ -58,7 +58,7 @@ pub(super) const EXIT_STATUS: &[(&str, &[Code])] = &[
             (2, "The command or its configuration is wrong."),
             (
                 3,
-                "An entry could not be proven, or there is none and not everything was looked at.",
+                "An entry could not be proven, the evidence of one could not be written, or there is none and not everything was looked at.",
             ),
         ],
     ),
