@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -145,4 +146,125 @@ fn a_ct_log_without_an_origin_is_refused_with_a_hint() {
     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
     let stderr = String::from_utf8(ended.stderr).unwrap();
     assert!(stderr.contains("origin"), "{stderr}");
+}
+
+/// Reads a tile without any of the program's code: of each entry its time in milliseconds of Unix time, and the bytes of its
+/// certificate (https://c2sp.org/static-ct-api, `TileLeaf`).
+fn entries(mut tile: &[u8]) -> Vec<(i64, &[u8])> {
+    fn take<'a>(tile: &mut &'a [u8], bytes: usize) -> &'a [u8] {
+        let (taken, rest) = tile.split_at(bytes);
+        *tile = rest;
+        taken
+    }
+    fn number(bytes: &[u8]) -> usize {
+        bytes
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | usize::from(*byte))
+    }
+    fn text<'a>(tile: &mut &'a [u8], prefix: usize) -> &'a [u8] {
+        let bytes = number(take(tile, prefix));
+        take(tile, bytes)
+    }
+    let mut entries = Vec::new();
+    while !tile.is_empty() {
+        let logged_at = i64::try_from(number(take(&mut tile, 8))).unwrap();
+        let is_precertificate = number(take(&mut tile, 2)) == 1;
+        if is_precertificate {
+            take(&mut tile, 32);
+        }
+        let certificate = text(&mut tile, 3);
+        text(&mut tile, 2);
+        if is_precertificate {
+            text(&mut tile, 3);
+        }
+        text(&mut tile, 2);
+        entries.push((logged_at, certificate));
+    }
+    entries
+}
+
+/// The first alternative name in a certificate, found by the bytes of its extension (RFC 5280, 4.2.1.6).
+fn name(certificate: &[u8]) -> Option<&str> {
+    const EXTENSION: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x11];
+    let at = certificate
+        .windows(EXTENSION.len())
+        .position(|bytes| bytes == EXTENSION)?;
+    let mut rest = &certificate[at + EXTENSION.len()..];
+    // Whether it is critical, then the headers of an OCTET STRING and of a SEQUENCE.
+    if rest.starts_with(&[1, 1, 0xff]) {
+        rest = &rest[3..];
+    }
+    let header = |rest: &mut &[u8]| {
+        let (tag, first) = (rest[0], rest[1]);
+        let (length, used) = if first == 0x81 {
+            (rest[2], 3)
+        } else {
+            (first, 2)
+        };
+        assert!(first <= 0x81, "a name of 256 bytes or more");
+        *rest = &rest[used..];
+        (tag, usize::from(length))
+    };
+    assert_eq!(header(&mut rest).0, 4);
+    assert_eq!(header(&mut rest).0, 0x30);
+    let (tag, length) = header(&mut rest);
+    // A mail address or a URI.
+    let is_name = tag == 0x81 || tag == 0x86;
+    is_name.then(|| std::str::from_utf8(&rest[..length]).unwrap())
+}
+
+#[test]
+fn a_lookup_finds_the_certificates_of_a_name_that_a_naive_reader_finds() {
+    let directory = Directory::new(&keyed());
+    directory.run(&["monitor", "--once"]);
+    let tile = fs::read(data().join("ct-small/static/tile/data/007.p/186")).unwrap();
+    let entries = entries(&tile);
+    assert_eq!(entries.len(), 186);
+    let mut by_name: BTreeMap<&str, Vec<(u64, i64)>> = BTreeMap::new();
+    for ((logged_at, certificate), index) in entries.into_iter().zip(1792..) {
+        if let Some(name) = name(certificate) {
+            by_name.entry(name).or_default().push((index, logged_at));
+        }
+    }
+    assert!(by_name.len() > 50, "{}", by_name.len());
+    let several = by_name.values().filter(|found| found.len() > 1);
+    assert!(several.count() > 0);
+    let is_chosen = |(place, found): (usize, &Vec<_>)| place % 12 == 0 || found.len() > 4;
+    for (place, (name, expected)) in by_name.iter().enumerate() {
+        let is_watched = name.starts_with(RELEASE.trim_end_matches('*'));
+        if !is_watched && !is_chosen((place, expected)) {
+            continue;
+        }
+        // What no watch selects is in the log alone.
+        for more in [&[][..], &["--scan"]] {
+            let arguments = [&["lookup", "--json", "--identity", name], more].concat();
+            let ended = directory.run(&arguments);
+            let text = String::from_utf8(ended.stdout).unwrap();
+            let found: Vec<(u64, i64)> = text
+                .lines()
+                .map(|line| serde_json::from_str::<Value>(line).unwrap())
+                .filter(|line| line["type"] == "signing")
+                .map(|line| {
+                    assert_eq!(
+                        (&line["proven"], &line["log"]),
+                        (&true.into(), &"ct".into())
+                    );
+                    let shown: jiff::Timestamp = line["time"].as_str().unwrap().parse().unwrap();
+                    (line["index"].as_u64().unwrap(), shown.as_millisecond())
+                })
+                .collect();
+            let is_asked = is_watched || !more.is_empty();
+            assert_eq!(
+                found,
+                if is_asked {
+                    expected.clone()
+                } else {
+                    Vec::new()
+                },
+                "{name} {more:?}: {text}"
+            );
+            // Without a finding, nothing is known of what the watch does not select.
+            assert_eq!(ended.status.code(), Some(if is_asked { 0 } else { 3 }));
+        }
+    }
 }
