@@ -206,8 +206,8 @@ pub(super) fn start(args: &Args, usual: Usual) -> anyhow::Result<Screen> {
         } else {
             ""
         };
-        // sqlx warns of each statement of more than a second: a migration of a large database, or a loaded machine.
-        EnvFilter::new(format!("warn,sqlx::query=error,modelwatch={level}{events}"))
+        // sqlx warns of what takes more than a second or two: a migration of a large database, or a loaded machine.
+        EnvFilter::new(format!("warn,sqlx=error,modelwatch={level}{events}"))
     });
     let screen = Screen {
         is_json: args.log_format == Format::Json,
