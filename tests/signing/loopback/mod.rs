@@ -279,13 +279,15 @@ impl Services {
     }
 
     fn stamp(&self, state: &State, request: &Request) -> Response {
-        // The digest, the nonce, and the request for certificates are at its end.
         let body = &request.body;
-        let digest = body
+        // After the name of SHA-256 come the digest, the nonce, and the request for certificates.
+        let sha256 = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
+        let name = body.windows(9).position(|part| part == sha256).unwrap();
+        let digest = body[name..]
             .windows(2)
-            .rposition(|two| two == [0x04, 0x20])
-            .unwrap()
-            + 2;
+            .position(|two| two == [0x04, 0x20])
+            .unwrap();
+        let digest = name + digest + 2;
         let nonce = digest + 32;
         let nonce = &body[nonce + 2..nonce + 2 + usize::from(body[nonce + 1])];
         let mut stamp = Stamp {
