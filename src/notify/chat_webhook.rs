@@ -11,7 +11,7 @@ use crate::secret::{SecretSource, UrlSource};
 
 use super::channel_type::{ChannelSettings, KeyType, Place, Written};
 use super::reply::{Call, judge};
-use super::{Lacking, Links, Message, Notifier, NotifyError};
+use super::{Lacking, Links, Message, Notifier, NotifyError, Receipt};
 
 /// The keys of a chat.
 pub(super) const KEYS: &[(&str, KeyType)] =
@@ -92,7 +92,12 @@ struct Chat {
 
 #[async_trait]
 impl Notifier for Chat {
-    async fn send(&self, message: &Message, _: Timestamp) -> Result<(), NotifyError> {
+    async fn send_to_rest(
+        &self,
+        message: &Message,
+        _: &mut Receipt,
+        _: Timestamp,
+    ) -> Result<(), NotifyError> {
         let mut url = self.settings.url.read().await?;
         if let Some((name, value)) = self.settings.form.parameter {
             url.query_pairs_mut().append_pair(name, value);

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::channel_type::{ChannelSettings, ChannelType, KeyType, Place, Written};
 use super::error::remote_text;
-use super::{Lacking, Links, Message, Notifier, NotifyError, render};
+use super::{Lacking, Links, Message, Notifier, NotifyError, Receipt, render};
 use crate::http;
 use crate::process::Group;
 use crate::secret::SecretSource;
@@ -114,7 +114,12 @@ impl Exec {
 
 #[async_trait]
 impl Notifier for Exec {
-    async fn send(&self, message: &Message, _now: Timestamp) -> Result<(), NotifyError> {
+    async fn send_to_rest(
+        &self,
+        message: &Message,
+        _: &mut Receipt,
+        _now: Timestamp,
+    ) -> Result<(), NotifyError> {
         let program = self.settings.program.display().to_string();
         let mut command = Command::new(&self.settings.program);
         command

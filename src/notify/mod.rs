@@ -66,7 +66,10 @@ pub trait Notifier: Send + Sync {
     ///
     /// # Errors
     /// It was not accepted, or that is unknown.
-    async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotifyError>;
+    async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotifyError> {
+        self.send_to_rest(message, &mut Receipt::default(), now)
+            .await
+    }
 
     /// Like [`send`](Self::send), to the recipients that are not in `receipt`, and adds those that have it now, also if
     /// it fails or is dropped. A channel without recipients is one unit.
@@ -76,11 +79,9 @@ pub trait Notifier: Send + Sync {
     async fn send_to_rest(
         &self,
         message: &Message,
-        _receipt: &mut Receipt,
+        receipt: &mut Receipt,
         now: Timestamp,
-    ) -> Result<(), NotifyError> {
-        self.send(message, now).await
-    }
+    ) -> Result<(), NotifyError>;
 
     /// Whether the channel has a recipient of this name.
     fn is_recipient(&self, _name: &str) -> bool {

@@ -15,7 +15,7 @@ use url::Url;
 use super::channel_type::{ChannelSettings, ChannelType, KeyType, Place, Written};
 use super::message::Kind;
 use super::reply::{Call, judge};
-use super::{Lacking, Links, Message, Notifier, NotifyError};
+use super::{Lacking, Links, Message, Notifier, NotifyError, Receipt};
 use crate::escape;
 use crate::finding::{Finding, Severity};
 use crate::http::{AddressPolicy, Client, Method, REPLY_LIMIT_BYTES};
@@ -137,7 +137,12 @@ impl Action {
 
 #[async_trait]
 impl Notifier for PagerDuty {
-    async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotifyError> {
+    async fn send_to_rest(
+        &self,
+        message: &Message,
+        _: &mut Receipt,
+        now: Timestamp,
+    ) -> Result<(), NotifyError> {
         let url = self.settings.url.read().await?;
         let key = self.settings.routing_key.read().await?;
         let key = key.expose_secret();

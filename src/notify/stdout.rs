@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::channel_type::{ChannelSettings, ChannelType, KeyType, Place, Written};
-use super::{Lacking, Links, Message, Notifier, NotifyError, render};
+use super::{Lacking, Links, Message, Notifier, NotifyError, Receipt, render};
 use crate::http;
 use crate::secret::SecretSource;
 
@@ -117,7 +117,12 @@ impl<W> Stream<W> {
 
 #[async_trait]
 impl<W: Write + Send + 'static> Notifier for Stream<W> {
-    async fn send(&self, message: &Message, _now: Timestamp) -> Result<(), NotifyError> {
+    async fn send_to_rest(
+        &self,
+        message: &Message,
+        _: &mut Receipt,
+        _now: Timestamp,
+    ) -> Result<(), NotifyError> {
         let text = self.form.dress(message);
         let out = self.out.clone();
         // A pipe with a slow reader blocks: this must not affect the other channels.

@@ -243,11 +243,6 @@ impl Webhook {
 
 #[async_trait]
 impl Notifier for Webhook {
-    async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotifyError> {
-        self.send_to_rest(message, &mut Receipt::default(), now)
-            .await
-    }
-
     async fn send_to_rest(
         &self,
         message: &Message,

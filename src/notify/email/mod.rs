@@ -222,11 +222,6 @@ fn find_ignoring_case(text: &str, part: &str) -> Option<usize> {
 
 #[async_trait]
 impl Notifier for Email {
-    async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotifyError> {
-        self.send_to_rest(message, &mut Receipt::default(), now)
-            .await
-    }
-
     async fn send_to_rest(
         &self,
         message: &Message,

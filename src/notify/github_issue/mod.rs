@@ -199,11 +199,6 @@ struct GitHubIssue {
 
 #[async_trait]
 impl Notifier for GitHubIssue {
-    async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotifyError> {
-        self.send_to_rest(message, &mut Receipt::default(), now)
-            .await
-    }
-
     async fn send_to_rest(
         &self,
         message: &Message,

@@ -48,7 +48,12 @@ impl Recorder {
 
 #[async_trait]
 impl Notifier for Recorder {
-    async fn send(&self, message: &Message, _: Timestamp) -> Result<(), NotifyError> {
+    async fn send_to_rest(
+        &self,
+        message: &Message,
+        _: &mut Receipt,
+        _: Timestamp,
+    ) -> Result<(), NotifyError> {
         let answer = self.script.lock().unwrap().pop_front();
         match answer {
             None => {
@@ -347,11 +352,6 @@ impl Several {
 
 #[async_trait]
 impl Notifier for Several {
-    async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotifyError> {
-        self.send_to_rest(message, &mut Receipt::default(), now)
-            .await
-    }
-
     async fn send_to_rest(
         &self,
         message: &Message,
