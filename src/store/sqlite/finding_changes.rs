@@ -151,6 +151,46 @@ pub(super) async fn leave_unclaimed_alerts(db: &mut SqliteConnection) -> Result<
     Ok(())
 }
 
+/// The statements of [`queue_ends`] for a kind of message, which is a literal in them: the indexes of these kinds are partial.
+macro_rules! ends {
+    ($kind:literal, $which:literal) => {
+        [
+            concat!(
+                "INSERT INTO temp.vacated (alert)
+                 SELECT DISTINCT a.number
+                 FROM temp.finding_changes t CROSS JOIN member m ON m.finding = t.finding
+                 CROSS JOIN alert a ON a.number = m.alert
+                 WHERE a.closed = 1 AND a.kind NOT IN ('resolved', 'acknowledged') AND a.state <> 'failed' ",
+                $which,
+                " AND NOT EXISTS (SELECT 1 FROM alert r WHERE r.kind = '",
+                $kind,
+                "' AND r.key = a.id)
+                  AND NOT EXISTS (
+                    SELECT 1 FROM member o CROSS JOIN finding f ON f.number = o.finding
+                    WHERE o.alert = a.number AND f.state IN ('open', 'held', 'disputed'))"
+            ),
+            concat!(
+                "INSERT INTO alert (channel, kind, key, group_key, created, due)
+                 SELECT a.channel, '",
+                $kind,
+                "', a.id, '",
+                $kind,
+                " ' || a.id, $1, $1
+                 FROM temp.vacated v CROSS JOIN alert a ON a.number = v.alert ORDER BY v.alert"
+            ),
+            concat!(
+                "INSERT INTO member (alert, finding)
+                 SELECT r.number, m.finding
+                 FROM temp.vacated v CROSS JOIN alert a ON a.number = v.alert
+                 CROSS JOIN alert r ON r.kind = '",
+                $kind,
+                "' AND r.key = a.id
+                 CROSS JOIN member m ON m.alert = a.number"
+            ),
+        ]
+    };
+}
+
 /// Queues the message that all is closed, for each claimed alert whose last open finding is in the set.
 ///
 /// There is none for an alert that was given up: no receiver has it.
@@ -158,39 +198,7 @@ pub(super) async fn queue_resolved_alerts(
     db: &mut SqliteConnection,
     now: Timestamp,
 ) -> Result<(), Fail> {
-    sqlx::query("DELETE FROM temp.vacated")
-        .execute(&mut *db)
-        .await?;
-    sqlx::query(
-        "INSERT INTO temp.vacated (alert)
-         SELECT DISTINCT a.number
-         FROM temp.finding_changes t CROSS JOIN member m ON m.finding = t.finding CROSS JOIN alert a ON a.number = m.alert
-         WHERE a.closed = 1 AND a.kind NOT IN ('resolved', 'acknowledged') AND a.state <> 'failed'
-           AND NOT EXISTS (SELECT 1 FROM alert r WHERE r.kind = 'resolved' AND r.key = a.id)
-           AND NOT EXISTS (
-             SELECT 1 FROM member o CROSS JOIN finding f ON f.number = o.finding
-             WHERE o.alert = a.number AND f.state IN ('open', 'held', 'disputed'))",
-    )
-    .execute(&mut *db)
-    .await?;
-    sqlx::query(
-        "INSERT INTO alert (channel, kind, key, group_key, created, due)
-         SELECT a.channel, 'resolved', a.id, 'resolved ' || a.id, $1, $1
-         FROM temp.vacated v CROSS JOIN alert a ON a.number = v.alert ORDER BY v.alert",
-    )
-    .bind(value::micros(now))
-    .execute(&mut *db)
-    .await?;
-    sqlx::query(
-        "INSERT INTO member (alert, finding)
-         SELECT r.number, m.finding
-         FROM temp.vacated v CROSS JOIN alert a ON a.number = v.alert
-         CROSS JOIN alert r ON r.kind = 'resolved' AND r.key = a.id
-         CROSS JOIN member m ON m.alert = a.number",
-    )
-    .execute(&mut *db)
-    .await?;
-    Ok(())
+    queue_ends(db, ends!("resolved", ""), None, now).await
 }
 
 /// Queues the message that all is acknowledged, once for each claimed alert of a channel that takes it, if none of its
@@ -204,40 +212,35 @@ pub(super) async fn queue_acknowledgements(
     if channels.is_empty() {
         return Ok(());
     }
+    let ends = ends!(
+        "acknowledged",
+        "AND a.channel IN (SELECT value FROM json_each($1))"
+    );
+    let channels = serde_json::json!(channels).to_string();
+    queue_ends(db, ends, Some(channels), now).await
+}
+
+/// Queues a message for each claimed alert that contains a finding of the set and none that is open, unless it was queued
+/// before. `channels` is the argument of the first statement, if it has one.
+async fn queue_ends(
+    db: &mut SqliteConnection,
+    [vacate, queue, join]: [&'static str; 3],
+    channels: Option<String>,
+    now: Timestamp,
+) -> Result<(), Fail> {
     sqlx::query("DELETE FROM temp.vacated")
         .execute(&mut *db)
         .await?;
-    sqlx::query(
-        "INSERT INTO temp.vacated (alert)
-         SELECT DISTINCT a.number
-         FROM temp.finding_changes t CROSS JOIN member m ON m.finding = t.finding CROSS JOIN alert a ON a.number = m.alert
-         WHERE a.closed = 1 AND a.kind NOT IN ('resolved', 'acknowledged') AND a.state <> 'failed'
-           AND a.channel IN (SELECT value FROM json_each($1))
-           AND NOT EXISTS (SELECT 1 FROM alert r WHERE r.kind = 'acknowledged' AND r.key = a.id)
-           AND NOT EXISTS (
-             SELECT 1 FROM member o CROSS JOIN finding f ON f.number = o.finding
-             WHERE o.alert = a.number AND f.state IN ('open', 'held', 'disputed'))",
-    )
-    .bind(serde_json::json!(channels).to_string())
-    .execute(&mut *db)
-    .await?;
-    sqlx::query(
-        "INSERT INTO alert (channel, kind, key, group_key, created, due)
-         SELECT a.channel, 'acknowledged', a.id, 'acknowledged ' || a.id, $1, $1
-         FROM temp.vacated v CROSS JOIN alert a ON a.number = v.alert ORDER BY v.alert",
-    )
-    .bind(value::micros(now))
-    .execute(&mut *db)
-    .await?;
-    sqlx::query(
-        "INSERT INTO member (alert, finding)
-         SELECT r.number, m.finding
-         FROM temp.vacated v CROSS JOIN alert a ON a.number = v.alert
-         CROSS JOIN alert r ON r.kind = 'acknowledged' AND r.key = a.id
-         CROSS JOIN member m ON m.alert = a.number",
-    )
-    .execute(&mut *db)
-    .await?;
+    let mut vacating = sqlx::query(vacate);
+    if let Some(channels) = channels {
+        vacating = vacating.bind(channels);
+    }
+    vacating.execute(&mut *db).await?;
+    sqlx::query(queue)
+        .bind(value::micros(now))
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(join).execute(&mut *db).await?;
     Ok(())
 }
 
