@@ -13,9 +13,10 @@ use super::anchor::{Anchor, verifiers};
 use super::facts::Claimed;
 use super::format::{
     BUNDLE, CERTIFICATE, CHAIN, CHECKPOINT, FINDING, Files, INCLUSION, Inclusion, LEAF, MANIFEST,
-    Manifest, SIGNATURE, TRUSTED_ROOT, pem, read_hash, required, sha256,
+    Manifest, SIGNATURE, TRUSTED_ROOT, read_hash, required, sha256,
 };
 use super::package::{chain, is_of, whole_certificate};
+use crate::codec::certificate_pem;
 use crate::expect;
 use crate::identity::{Anomaly, Certificate, Chain, Signer};
 use crate::log::{Protocol, open_checkpoint};
@@ -345,7 +346,7 @@ fn check_signer(
     check_pem(
         files,
         CERTIFICATE,
-        whole.map(|certificate| pem(certificate.der()).into_bytes()),
+        whole.map(|certificate| certificate_pem(certificate.der()).into_bytes()),
         "the one in the leaf",
     )?;
     let above = own_root

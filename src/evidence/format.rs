@@ -185,19 +185,3 @@ pub(super) fn pretty(value: &impl Serialize) -> Vec<u8> {
 pub(super) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
-
-/// DER in PEM, with lines of 64 characters (RFC 7468).
-pub(super) fn pem(der: &[u8]) -> String {
-    use base64::Engine as _;
-    let base64 = crate::codec::STANDARD.encode(der);
-    let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    let mut rest = base64.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.len().min(64));
-        text.push_str(line);
-        text.push('\n');
-        rest = after;
-    }
-    text.push_str("-----END CERTIFICATE-----\n");
-    text
-}

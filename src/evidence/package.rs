@@ -7,9 +7,10 @@ use super::facts::Claimed;
 use super::fetch::Proof;
 use super::format::{
     BUNDLE, CERTIFICATE, CHAIN, CHECKPOINT, FINDING, Files, INCLUSION, Inclusion, LEAF, MANIFEST,
-    Manifest, README, TRUSTED_ROOT, pem, pretty,
+    Manifest, README, TRUSTED_ROOT, pretty,
 };
 use super::readme;
+use crate::codec::certificate_pem;
 use crate::expect::Expectation;
 use crate::identity::{Certificate, Signer};
 use crate::log::Protocol;
@@ -81,7 +82,10 @@ impl Package {
         add(FINDING, pretty(&self.finding));
         let certificate = signer.as_ref().and_then(whole_certificate);
         match certificate {
-            Some(certificate) => drop(add(CERTIFICATE, pem(certificate.der()).into_bytes())),
+            Some(certificate) => drop(add(
+                CERTIFICATE,
+                certificate_pem(certificate.der()).into_bytes(),
+            )),
             None => missing.push((CERTIFICATE, without_certificate(signer.as_ref()).to_owned())),
         }
         match &self.trusted_root {
@@ -151,7 +155,7 @@ pub(super) fn chain(root: &TrustedRoot, certificate: &Certificate) -> Option<Vec
     let path = root.authorities().path(certificate);
     let text: String = path
         .into_iter()
-        .map(|authority| pem(authority.der()))
+        .map(|authority| certificate_pem(authority.der()))
         .collect();
     (!text.is_empty()).then(|| text.into_bytes())
 }

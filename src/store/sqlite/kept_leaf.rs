@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use memchr::memmem;
 
-use crate::codec::STANDARD;
+use crate::codec::{STANDARD, certificate_pem};
 
 /// How a certificate is written in a leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,25 +37,9 @@ impl Form {
             Self::Whole => Vec::new(),
             Self::Der => certificate.to_vec(),
             Self::Base64 => STANDARD.encode(certificate).into_bytes(),
-            Self::Pem => STANDARD.encode(pem(certificate)).into_bytes(),
+            Self::Pem => STANDARD.encode(certificate_pem(certificate)).into_bytes(),
         }
     }
-}
-
-/// PEM with lines of 64 characters, as Go writes it.
-fn pem(certificate: &[u8]) -> String {
-    let base64 = STANDARD.encode(certificate);
-    let mut text = String::with_capacity(base64.len() + base64.len() / 64 + 64);
-    text.push_str("-----BEGIN CERTIFICATE-----\n");
-    let mut rest = base64.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.len().min(64));
-        text.push_str(line);
-        text.push('\n');
-        rest = after;
-    }
-    text.push_str("-----END CERTIFICATE-----\n");
-    text
 }
 
 /// A leaf in parts.
