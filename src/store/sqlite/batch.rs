@@ -1,7 +1,8 @@
-//! Statements that insert many rows.
+//! Statements with many values.
 
 use sqlx::query_builder::{QueryBuilder, Separated};
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
+use sqlx::{Encode, Type};
 
 use super::fail::Fail;
 
@@ -26,4 +27,18 @@ pub(super) async fn insert_values<T>(
         rows.extend(query.fetch_all(&mut *db).await?);
     }
     Ok(rows)
+}
+
+/// The values of `IN (`, and the parenthesis that closes it. The caller bounds their number.
+pub(super) fn push_list<'q, T>(
+    query: &mut QueryBuilder<Sqlite>,
+    values: impl IntoIterator<Item = T>,
+) where
+    T: Encode<'q, Sqlite> + Type<Sqlite>,
+{
+    let mut list = query.separated(", ");
+    for value in values {
+        list.push_bind(value);
+    }
+    query.push(")");
 }

@@ -9,6 +9,7 @@ use sqlx::Row as _;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 
+use super::batch::push_list;
 use super::fail::Fail;
 use super::record::{finding, numbered, select_finding};
 use super::{finding_changes, payloads, registered, replays, value};
@@ -200,11 +201,7 @@ pub(super) fn one_of<'q>(
     values: impl Iterator<Item = &'q str>,
 ) {
     sql.push(" AND ").push(column).push(" IN (");
-    let mut list = sql.separated(", ");
-    for value in values {
-        list.push_bind(value);
-    }
-    sql.push(")");
+    push_list(sql, values);
 }
 
 /// A glob as the pattern of LIKE.

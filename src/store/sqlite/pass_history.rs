@@ -7,6 +7,7 @@ use sqlx::Row as _;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
+use super::batch::push_list;
 use super::fail::Fail;
 use super::value;
 use crate::expect::Expectation;
@@ -184,11 +185,8 @@ pub(super) async fn seen_since(
         .push(" AND f.number <= ")
         .push_bind(last);
     query.push(" AND f.watch IN (");
-    let mut separated = query.separated(", ");
-    for watch in watches {
-        separated.push_bind(watch);
-    }
-    query.push(") GROUP BY f.watch");
+    push_list(&mut query, watches);
+    query.push(" GROUP BY f.watch");
     let rows: Vec<(String, i64)> = query.build_query_as().fetch_all(&mut *db).await?;
     let seen = rows
         .into_iter()

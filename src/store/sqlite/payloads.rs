@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
-use super::batch::insert_values;
+use super::batch::{insert_values, push_list};
 use super::fail::Fail;
 use super::incoming::Incoming;
 use super::{finding_changes, standing};
@@ -117,11 +117,7 @@ pub(super) async fn of(
     let mut query = QueryBuilder::<Sqlite>::new(
         "SELECT part, digest, model FROM known_payload WHERE part IN ('message', 'payload') AND digest IN (",
     );
-    let mut list = query.separated(", ");
-    for (_, _, digest) in &unknown {
-        list.push_bind(*digest);
-    }
-    query.push(")");
+    push_list(&mut query, unknown.iter().map(|(_, _, digest)| *digest));
     let rows: Vec<(String, String, bool)> = query
         .build_query_as()
         .persistent(false)

@@ -6,6 +6,7 @@ use sqlx::Row as _;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
+use super::batch::push_list;
 use super::fail::Fail;
 use crate::expect::Authority;
 use crate::finding::{NewFinding, Verdict};
@@ -115,11 +116,8 @@ pub(super) async fn of(
         "SELECT e.leaf_hash, x.number, x.file, x.authority, x.watches, e.named
          FROM expected_leaf e JOIN expectation x ON x.number = e.expectation WHERE e.leaf_hash IN (",
     );
-    let mut list = query.separated(", ");
-    for leaf in leaves {
-        list.push_bind(leaf);
-    }
-    query.push(") ORDER BY x.number");
+    push_list(&mut query, leaves);
+    query.push(" ORDER BY x.number");
     let rows = query.build().persistent(false).fetch_all(&mut *db).await?;
     for row in &rows {
         let named: bool = row.try_get("named")?;

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
+use super::batch::push_list;
 use super::fail::Fail;
 use super::incoming::Incoming;
 use super::registered::{self, Registered, can_be_expected, reason_of_replay};
@@ -159,11 +160,11 @@ pub(super) async fn of(
                 ifnull(json_extract(x.body, '$.key_sha256'), ''), x.number, x.file, x.authority, x.watches
          FROM expected_signing e JOIN expectation x ON x.number = e.expectation WHERE e.signature_sha256 IN (",
     );
-    let mut list = query.separated(", ");
-    for (_, candidate) in &candidates {
-        list.push_bind(candidate.signature.as_str());
-    }
-    query.push(") ORDER BY x.number");
+    let signatures = candidates
+        .iter()
+        .map(|(_, candidate)| candidate.signature.as_str());
+    push_list(&mut query, signatures);
+    query.push(" ORDER BY x.number");
     let rows: Vec<Row> = query
         .build_query_as()
         .persistent(false)
@@ -248,11 +249,7 @@ async fn learn(
     let mut query = QueryBuilder::<Sqlite>::new(
         "SELECT leaf_hash, expectation FROM expected_leaf WHERE leaf_hash IN (",
     );
-    let mut list = query.separated(", ");
-    for leaf in by_leaf.keys() {
-        list.push_bind(leaf.as_str());
-    }
-    query.push(")");
+    push_list(&mut query, by_leaf.keys());
     let rows: Vec<(String, i64)> = query
         .build_query_as()
         .persistent(false)

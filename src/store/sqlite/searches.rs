@@ -8,6 +8,7 @@ use sqlx::Row as _;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
+use super::batch::push_list;
 use super::fail::Fail;
 use super::record::{numbered, select_finding};
 use super::signer_terms::cut;
@@ -145,12 +146,9 @@ async fn of_values(
     let mut numbers = Vec::new();
     for group in values.chunks(VALUES) {
         let mut query = QueryBuilder::<Sqlite>::new(sql);
-        let mut list = query.separated(", ");
-        for value in group {
-            list.push_bind(value.as_str());
-        }
+        push_list(&mut query, group);
         // The sign keeps SQLite from going through all findings in the order of their numbers.
-        query.push(") AND leaf_hash IS NOT NULL AND health = 0 AND fault IS NULL AND +number > ");
+        query.push(" AND leaf_hash IS NOT NULL AND health = 0 AND fault IS NULL AND +number > ");
         query.push_bind(after);
         query.push(" ORDER BY +number LIMIT ");
         query.push_bind(i64::from(limit));
@@ -170,7 +168,7 @@ async fn found(db: &mut SqliteConnection, numbers: &[i64]) -> Result<Vec<FoundSi
     for group in numbers.chunks(VALUES) {
         let mut findings: BTreeMap<i64, Finding> = BTreeMap::new();
         let mut query = QueryBuilder::<Sqlite>::new(select_finding!("WHERE f.number IN ("));
-        push_numbers(&mut query, group);
+        push_list(&mut query, group);
         let rows = query.build().persistent(false).fetch_all(&mut *db).await?;
         for row in &rows {
             let (number, finding) = numbered(row)?;
@@ -180,7 +178,7 @@ async fn found(db: &mut SqliteConnection, numbers: &[i64]) -> Result<Vec<FoundSi
             "SELECT f.number, s.certificate, f.logged_sha256, f.logged_at, f.signature_sha256
              FROM finding f LEFT JOIN signer s ON s.key = f.signer WHERE f.number IN (",
         );
-        push_numbers(&mut query, group);
+        push_list(&mut query, group);
         let rows = query.build().persistent(false).fetch_all(&mut *db).await?;
         for row in &rows {
             let number: i64 = row.try_get(0)?;
@@ -201,14 +199,6 @@ async fn found(db: &mut SqliteConnection, numbers: &[i64]) -> Result<Vec<FoundSi
     Ok(all)
 }
 
-fn push_numbers(query: &mut QueryBuilder<Sqlite>, numbers: &[i64]) {
-    let mut list = query.separated(", ");
-    for number in numbers {
-        list.push_bind(*number);
-    }
-    query.push(")");
-}
-
 async fn payloads_about(
     db: &mut SqliteConnection,
     digests: &[String],
@@ -218,11 +208,7 @@ async fn payloads_about(
         let mut query = QueryBuilder::<Sqlite>::new(
             "SELECT DISTINCT part, payload FROM known_digest WHERE digest IN (",
         );
-        let mut list = query.separated(", ");
-        for digest in group {
-            list.push_bind(digest.as_str());
-        }
-        query.push(")");
+        push_list(&mut query, group);
         let rows: Vec<(String, String)> = query
             .build_query_as()
             .persistent(false)
@@ -248,11 +234,7 @@ async fn authorities_of(
             "SELECT e.signature_sha256, x.authority FROM expected_signing e JOIN expectation x ON x.number = e.expectation WHERE e.signature_sha256 IN (",
         ] {
             let mut query = QueryBuilder::<Sqlite>::new(sql);
-            let mut list = query.separated(", ");
-            for hash in group {
-                list.push_bind(hash.as_str());
-            }
-            query.push(")");
+            push_list(&mut query, group);
             let rows: Vec<(String, String)> = query
                 .build_query_as()
                 .persistent(false)

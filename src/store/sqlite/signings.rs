@@ -8,6 +8,7 @@ use sqlx::Row as _;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool, SqliteRow};
 
+use super::batch::push_list;
 use super::fail::Fail;
 use super::findings::{Place, one_of};
 use super::{SqliteStore, value};
@@ -139,11 +140,7 @@ async fn of_leaves(
             "WHERE f.registered_as IS NOT NULL AND f.logged_sha256 IS NULL AND f.watch IS NOT NULL AND f.health = 0
              AND f.fault IS NULL AND f.registered_as IN ("
         ));
-        let mut list = sql.separated(", ");
-        for hash in group {
-            list.push_bind(hash.as_str());
-        }
-        sql.push(")");
+        push_list(&mut sql, group);
         let rows = sql.build().persistent(false).fetch_all(&mut *db).await?;
         for row in &rows {
             found.push(signing(row)?);
