@@ -77,19 +77,25 @@ impl Trusted {
         bundle: &Bundle,
         whole: Option<&[u8]>,
     ) -> Result<Verified, Refusal> {
+        let about = AnyStatement::of(bundle);
         let mut verified = if bundle.certificates().is_empty() {
-            self.by_key(bundle, whole)?
+            self.by_key(bundle, whole, &about)?
         } else if bundle.is_keyless() {
-            self.by_identity(bundle, whole)?
+            self.by_identity(bundle, whole, &about)?
         } else {
             self.by_certificate(bundle, whole)?
         };
-        verified.statement = statement(bundle)?;
+        verified.statement = statement(bundle, &about)?;
         Ok(verified)
     }
 
     /// By a certificate of Sigstore and an entry of a log.
-    fn by_identity(&self, bundle: &Bundle, whole: Option<&[u8]>) -> Result<Verified, Refusal> {
+    fn by_identity(
+        &self,
+        bundle: &Bundle,
+        whole: Option<&[u8]>,
+        about: &AnyStatement,
+    ) -> Result<Verified, Refusal> {
         let Some(trust) = &self.sigstore else {
             let why = "no trusted root is configured: whose certificate it is cannot be verified";
             return Err(refusal(Kind::NoTrust, why));
@@ -104,13 +110,13 @@ impl Trusted {
             let why = "it names no entry of a log; verifiers refuse such a bundle";
             return Err(refusal(Kind::BundleWithoutEntry, why));
         }
-        if is_model_signature(bundle) {
+        if about.is_model_signature() {
             // As strictly as `verify` reads it.
             if let Some(Err(error)) = whole.map(SignatureFile::parse) {
                 return Err(refusal(Kind::SignatureInvalid, error));
             }
         }
-        let artifact = match artifact(bundle) {
+        let artifact = match artifact(bundle, about) {
             Ok(artifact) => artifact,
             Err(refused) => {
                 require_signature()?;
@@ -134,7 +140,12 @@ impl Trusted {
     }
 
     /// By a key.
-    fn by_key(&self, bundle: &Bundle, whole: Option<&[u8]>) -> Result<Verified, Refusal> {
+    fn by_key(
+        &self,
+        bundle: &Bundle,
+        whole: Option<&[u8]>,
+        about: &AnyStatement,
+    ) -> Result<Verified, Refusal> {
         if self.keys.is_empty() {
             let hint = bundle.public_key_hint().unwrap_or("without a name");
             let hint: String = hint.chars().take(80).collect();
@@ -145,7 +156,7 @@ impl Trusted {
         }
         let mut last = None;
         for key in &self.keys {
-            match self.by_this_key(bundle, whole, key) {
+            match self.by_this_key(bundle, whole, about, key) {
                 Ok(verified) => return Ok(verified),
                 Err(refused) => {
                     last.get_or_insert(refused);
@@ -166,6 +177,7 @@ impl Trusted {
         &self,
         bundle: &Bundle,
         whole: Option<&[u8]>,
+        about: &AnyStatement,
         key: &PublicKey,
     ) -> Result<Verified, Refusal> {
         let invalid = |why: &dyn std::fmt::Display| refusal(Kind::SignatureInvalid, why);
@@ -216,7 +228,7 @@ impl Trusted {
             return Err(refusal(Kind::NoTrust, why));
         };
         let signer = sigstore::Signer::Key(key.spki_der());
-        let logged = verify_bundle(bundle, &artifact(bundle)?, &signer, trust, self.now)
+        let logged = verify_bundle(bundle, &artifact(bundle, about)?, &signer, trust, self.now)
             .map_err(|error| invalid(&error))?;
         verified.entries = named(&logged.entries);
         verified.leaves = bundle
@@ -291,13 +303,13 @@ fn named(entries: &[sigstore::LogEntry]) -> Vec<NamedEntry> {
 }
 
 /// What a bundle is about, for the verifier: it has to be something that the verifier can compare.
-fn artifact(bundle: &Bundle) -> Result<Artifact<'static>, Refusal> {
+fn artifact(bundle: &Bundle, about: &AnyStatement) -> Result<Artifact<'static>, Refusal> {
     let unreadable = |why: &str| Err(refusal(Kind::Unreadable, why));
     match bundle.content() {
         Content::Dsse(envelope) if envelope.payload_type != IN_TOTO_PAYLOAD_TYPE => unreadable(
             "it signs something else than an in-toto statement, which is not verified here",
         ),
-        Content::Dsse(envelope) if !has_sha256_subject(&envelope.payload) => unreadable(
+        Content::Dsse(_) if !about.has_sha256_subject() => unreadable(
             "no subject of its statement has a SHA-256 digest, without which it is not verified here",
         ),
         Content::Dsse(_) => Ok(Artifact::Statement),
@@ -310,7 +322,8 @@ fn artifact(bundle: &Bundle) -> Result<Artifact<'static>, Refusal> {
     }
 }
 
-#[derive(serde::Deserialize)]
+/// What an in-toto statement of any predicate is about; empty for all other content.
+#[derive(Default, serde::Deserialize)]
 struct AnyStatement {
     #[serde(rename = "predicateType", default)]
     predicate_type: String,
@@ -324,27 +337,32 @@ struct Subject {
     digest: std::collections::BTreeMap<String, String>,
 }
 
-fn has_sha256_subject(payload: &[u8]) -> bool {
-    serde_json::from_slice::<AnyStatement>(payload).is_ok_and(|statement| {
-        let mut subjects = statement.subject.iter();
-        subjects.any(|subject| subject.digest.contains_key("sha256"))
-    })
-}
+impl AnyStatement {
+    fn of(bundle: &Bundle) -> Self {
+        match bundle.content() {
+            Content::Dsse(envelope) => {
+                serde_json::from_slice(&envelope.payload).unwrap_or_default()
+            }
+            Content::Message { .. } => Self::default(),
+        }
+    }
 
-fn is_model_signature(bundle: &Bundle) -> bool {
-    let Content::Dsse(envelope) = bundle.content() else {
-        return false;
-    };
-    let statement = serde_json::from_slice::<AnyStatement>(&envelope.payload);
-    statement.is_ok_and(|statement| statement.predicate_type.starts_with(MODEL_PREDICATES))
+    fn has_sha256_subject(&self) -> bool {
+        let mut subjects = self.subject.iter();
+        subjects.any(|subject| subject.digest.contains_key("sha256"))
+    }
+
+    fn is_model_signature(&self) -> bool {
+        self.predicate_type.starts_with(MODEL_PREDICATES)
+    }
 }
 
 /// Of a model signature, what was signed.
-fn statement(bundle: &Bundle) -> Result<Option<Statement>, Refusal> {
+fn statement(bundle: &Bundle, about: &AnyStatement) -> Result<Option<Statement>, Refusal> {
     let Content::Dsse(envelope) = bundle.content() else {
         return Ok(None);
     };
-    if !is_model_signature(bundle) {
+    if !about.is_model_signature() {
         return Ok(None);
     }
     Statement::parse(&envelope.payload)
