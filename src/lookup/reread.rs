@@ -11,7 +11,7 @@ use super::leaves::{self, Compared, Hit, Suspect};
 use super::matcher::Matcher;
 use super::saved::SavedTree;
 use crate::judge::Rules;
-use crate::monitor::{LeafReader, Log, Progress, Stop};
+use crate::monitor::{self, LeafReader, Log, Progress, Stop, is_of_tree};
 use crate::source::{LogSource, SourceError};
 
 /// How often what is done is saved.
@@ -240,31 +240,8 @@ async fn frontier(
     head: &Head,
     at: u64,
 ) -> Result<CompactRange, RereadError> {
-    if at == 0 {
-        return Ok(CompactRange::new());
-    }
-    let split = source.split(at, head.size).await?;
-    if split.root() == head.root {
-        Ok(split.frontier())
-    } else {
-        Err(RereadError::NotSigned)
-    }
-}
-
-/// Whether a frontier is that of the tree with this head.
-async fn is_of_tree(
-    source: &dyn LogSource,
-    head: &Head,
-    range: &CompactRange,
-) -> Result<bool, RereadError> {
-    if range.size() == head.size {
-        return Ok(range.root() == head.root);
-    }
-    match frontier(source, head, range.size()).await {
-        Ok(frontier) => Ok(*range == frontier),
-        Err(RereadError::NotSigned) => Ok(false),
-        Err(error) => Err(error),
-    }
+    let frontier = monitor::frontier(source, head, at).await?;
+    frontier.ok_or(RereadError::NotSigned)
 }
 
 /// Why the hashes of a tree cannot be had.

@@ -45,7 +45,7 @@ pub use pass::Monitor;
 pub use progress::Progress;
 pub(crate) use prove::{KnownTree, Root, place};
 pub use rekor_v1::RekorV1Log;
-pub use reread::{LeafReader, first_since};
+pub use reread::{LeafReader, first_since, frontier, is_of_tree};
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{CanarySettings, Settings};
 pub use stop::Stop;

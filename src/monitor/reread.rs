@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use futures_util::Stream;
 use jiff::Timestamp;
+use tlog::{CompactRange, Head};
 
 use super::context;
 use super::halt::Halt;
 use super::log::Log;
 use super::tail;
 use crate::identity::Authorities;
-use crate::source::{Budget, Leaves, SourceError};
+use crate::source::{Budget, Leaves, LogSource, SourceError};
 use crate::store::{PassError, PassErrorKind};
 
 /// Reads leaves ahead and hands them to all cores. Clones share the memory for leaves.
@@ -44,6 +45,40 @@ impl LeafReader {
     {
         tail::read_leaves(Arc::clone(&log.source), range, size, &self.budget, scan)
     }
+}
+
+/// The frontier of the first `at` leaves of the tree with this head, from the hashes of the log. `None`: they do not lead to the
+/// root of the head.
+///
+/// # Errors
+///
+/// The log does not answer.
+pub async fn frontier(
+    source: &dyn LogSource,
+    head: &Head,
+    at: u64,
+) -> Result<Option<CompactRange>, SourceError> {
+    if at == 0 {
+        return Ok(Some(CompactRange::new()));
+    }
+    let split = source.split(at, head.size).await?;
+    Ok((split.root() == head.root).then(|| split.frontier()))
+}
+
+/// Whether a frontier is that of the first leaves of the tree with this head.
+///
+/// # Errors
+///
+/// As of [`frontier`].
+pub async fn is_of_tree(
+    source: &dyn LogSource,
+    head: &Head,
+    range: &CompactRange,
+) -> Result<bool, SourceError> {
+    if range.size() == head.size {
+        return Ok(range.root() == head.root);
+    }
+    Ok(frontier(source, head, range.size()).await?.as_ref() == Some(range))
 }
 
 /// An index of a tree of `size` entries: all entries before it were logged before `since`, by the times in the entries.

@@ -1,7 +1,8 @@
 //! One leaf of a log, fetched and proven: that it lies at its index in a tree whose root was verified before.
 
-use tlog::{CompactRange, Hash, Head, leaf_hash};
+use tlog::{Hash, Head, leaf_hash};
 
+use crate::monitor::{self, is_of_tree};
 use crate::source::{LogSource, SourceError};
 
 /// Why a leaf is not proven.
@@ -30,7 +31,8 @@ pub(super) async fn prove(
     let is_false = || Unproven::Root { size: head.size };
     let range = source.bundle(index, head.size);
     let leaves = source.leaves(range.clone(), head.size).await?;
-    let mut frontier = frontier(source, head, range.start).await?;
+    let before = monitor::frontier(source, head, range.start).await?;
+    let mut frontier = before.ok_or_else(is_false)?;
     let mut wanted = None;
     for (place, leaf) in leaves.iter() {
         let hash = leaf_hash(leaf);
@@ -39,97 +41,24 @@ pub(super) async fn prove(
             wanted = Some((leaf.to_vec(), hash));
         }
     }
-    let is_proven = if range.end == head.size {
-        frontier.size() == head.size && frontier.root() == head.root
-    } else {
-        frontier == self::frontier(source, head, range.end).await?
-    };
+    let is_proven = frontier.size() == range.end && is_of_tree(source, head, &frontier).await?;
     match wanted {
         Some(leaf) if is_proven => Ok(leaf),
         _ => Err(is_false()),
     }
 }
 
-/// The frontier of the first `at` leaves of the tree.
-async fn frontier(source: &dyn LogSource, head: &Head, at: u64) -> Result<CompactRange, Unproven> {
-    if at == 0 {
-        return Ok(CompactRange::new());
-    }
-    let split = source.split(at, head.size).await?;
-    if split.root() == head.root {
-        Ok(split.frontier())
-    } else {
-        Err(Unproven::Root { size: head.size })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::ops::Range;
-
-    use async_trait::async_trait;
-    use bytes::Bytes;
-    use tlog::{Node, Split, node_hash};
+    use tlog::CompactRange;
 
     use super::*;
-    use crate::source::Leaves;
-
-    /// A log in memory, which serves four leaves at once.
-    #[derive(Clone)]
-    struct Memory {
-        /// What it serves as leaves.
-        leaves: Vec<&'static [u8]>,
-        /// What it hashes.
-        hashed: Vec<&'static [u8]>,
-    }
-
-    impl Memory {
-        fn hash(&self, node: Node) -> Hash {
-            let Some(level) = node.level.checked_sub(1) else {
-                let index = usize::try_from(node.index).expect("a small number");
-                return leaf_hash(self.hashed[index]);
-            };
-            let below = |index| Node { level, index };
-            node_hash(
-                &self.hash(below(2 * node.index)),
-                &self.hash(below(2 * node.index + 1)),
-            )
-        }
-    }
-
-    #[async_trait]
-    impl LogSource for Memory {
-        async fn checkpoint(&self) -> Result<Bytes, SourceError> {
-            unreachable!("the checkpoint is known")
-        }
-
-        fn bundle(&self, index: u64, size: u64) -> Range<u64> {
-            let start = index / 4 * 4;
-            start..size.min(start + 4)
-        }
-
-        async fn leaves(&self, want: Range<u64>, _: u64) -> Result<Leaves, SourceError> {
-            let all = self.leaves.iter().enumerate();
-            let wanted = all.filter(|(index, _)| want.contains(&(*index as u64)));
-            let wanted: Vec<&[u8]> = wanted.map(|(_, leaf)| *leaf).collect();
-            Ok(Leaves::copied(want.start, wanted).expect("few short leaves"))
-        }
-
-        async fn split(&self, at: u64, size: u64) -> Result<Split, SourceError> {
-            let (left, right) = Split::nodes(at, size).expect("within the tree");
-            let hashes = |nodes: Vec<Node>| nodes.into_iter().map(|node| self.hash(node)).collect();
-            Ok(Split::new(at, size, hashes(left), hashes(right))
-                .expect("as many as there are nodes"))
-        }
-    }
+    use crate::source::Memory;
 
     const LEAVES: [&[u8]; 10] = [b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"];
 
     fn honest() -> Memory {
-        Memory {
-            leaves: LEAVES.to_vec(),
-            hashed: LEAVES.to_vec(),
-        }
+        Memory::honest(LEAVES.map(<[u8]>::to_vec).to_vec())
     }
 
     fn head(size: u64) -> Head {
@@ -161,9 +90,9 @@ mod tests {
     async fn a_swapped_leaf_is_not_proven_whether_or_not_the_log_hashes_it() {
         for swapped in 0..10 {
             let mut served = honest();
-            served.leaves[swapped] = b"swapped";
+            served.leaves[swapped] = b"swapped".to_vec();
             let mut hashed = served.clone();
-            hashed.hashed[swapped] = b"swapped";
+            hashed.hashed[swapped] = b"swapped".to_vec();
             for liar in [served, hashed] {
                 let index = swapped as u64;
                 let refused = prove(&liar, &head(10), index).await;

@@ -12,6 +12,8 @@ mod error;
 mod leaves;
 mod location;
 mod log_source;
+#[cfg(test)]
+mod memory;
 mod prefetch;
 pub mod rekor_v1;
 mod rekor_v2;
@@ -31,6 +33,8 @@ pub use error::{Cause, SourceError, SourceErrorKind};
 pub use leaves::{Leaves, LeavesError};
 pub use location::{Location, LocationError};
 pub use log_source::{LogSource, Prefetch};
+#[cfg(test)]
+pub(crate) use memory::Memory;
 pub use prefetch::leaves;
 pub use rekor_v2::RekorV2;
 pub use transport::Transport;

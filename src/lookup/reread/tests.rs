@@ -1,70 +1,12 @@
 #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use tlog::{Node, Origin, Split, leaf_hash, node_hash};
+use tlog::{Origin, leaf_hash};
 
 use super::*;
 use crate::log::{LogId, Protocol, Shard, Start};
 use crate::lookup::question::{DigestIs, Question};
-use crate::source::Leaves;
+use crate::source::Memory;
 use crate::watch::Watches;
-use tlog::Hash;
-
-/// A log in memory, which serves four leaves at once.
-#[derive(Clone)]
-struct Memory {
-    /// What it serves as leaves.
-    leaves: Vec<Vec<u8>>,
-    /// What it hashes.
-    hashed: Vec<Vec<u8>>,
-    /// Where it stops answering.
-    ends_at: u64,
-}
-
-impl Memory {
-    fn hash(&self, node: Node) -> Hash {
-        let Some(level) = node.level.checked_sub(1) else {
-            return leaf_hash(&self.hashed[usize::try_from(node.index).unwrap()]);
-        };
-        let below = |index| Node { level, index };
-        node_hash(
-            &self.hash(below(2 * node.index)),
-            &self.hash(below(2 * node.index + 1)),
-        )
-    }
-}
-
-#[async_trait]
-impl LogSource for Memory {
-    async fn checkpoint(&self) -> Result<Bytes, SourceError> {
-        unreachable!("the head is known")
-    }
-
-    fn bundle(&self, index: u64, size: u64) -> Range<u64> {
-        let start = index / 4 * 4;
-        start..size.min(start + 4)
-    }
-
-    async fn leaves(&self, want: Range<u64>, _: u64) -> Result<Leaves, SourceError> {
-        if want.end > self.ends_at {
-            return Err(SourceError::Malformed {
-                resource: "a bundle".to_owned(),
-                reason: "it is cut off".to_owned(),
-            });
-        }
-        let all = self.leaves.iter().enumerate();
-        let wanted = all.filter(|(index, _)| want.contains(&(*index as u64)));
-        let wanted: Vec<&Vec<u8>> = wanted.map(|(_, leaf)| leaf).collect();
-        Ok(Leaves::copied(want.start, wanted).unwrap())
-    }
-
-    async fn split(&self, at: u64, size: u64) -> Result<Split, SourceError> {
-        let (left, right) = Split::nodes(at, size).unwrap();
-        let hashes = |nodes: Vec<Node>| nodes.into_iter().map(|node| self.hash(node)).collect();
-        Ok(Split::new(at, size, hashes(left), hashes(right)).unwrap())
-    }
-}
 
 /// The entry of the demo's release.
 fn release() -> Vec<u8> {
@@ -82,11 +24,7 @@ fn honest() -> Memory {
     let mut leaves: Vec<Vec<u8>> = (0..10_u8).map(|index| vec![b'0' + index]).collect();
     leaves[2] = release();
     leaves[9] = release();
-    Memory {
-        hashed: leaves.clone(),
-        leaves,
-        ends_at: 10,
-    }
+    Memory::honest(leaves)
 }
 
 fn head(memory: &Memory) -> Head {
