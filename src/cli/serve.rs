@@ -117,8 +117,8 @@ mod present {
         *reported = Some(problem);
     }
 
-    /// Begins to serve beside the daemon, if the configuration has [web]. An address that is in use is logged and tried
-    /// again: whoever holds a port must not be able to stop the monitoring.
+    /// Begins to serve beside the daemon, if the configuration has [web]. If another program uses the
+    /// address, that is logged, and tried again later: it does not stop the monitoring.
     ///
     /// # Errors
     ///

@@ -20,7 +20,7 @@ const OF_A_WATCH: [Verdict; 6] = [
 /// Watches that are named in one warning. There may be thousands.
 const NAMED: usize = 5;
 
-/// Warns about verdicts that reach no channel: findings that alert nobody look like no findings.
+/// Warns about verdicts that no channel takes: the outbox sends no alert of such findings.
 ///
 /// `min_severity` counts only where it keeps an unexpected signing from every channel. That it keeps away what is always
 /// of low severity is its purpose.

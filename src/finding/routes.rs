@@ -57,7 +57,7 @@ impl Routes {
         channel.quiet_hours.as_ref()?.at(now)
     }
 
-    /// The channels that are told of acknowledgements.
+    /// The channels to which the outbox sends acknowledgements.
     pub fn acknowledged_channels(&self) -> impl Iterator<Item = &str> {
         let channels = self.channels.iter();
         channels

@@ -1,5 +1,5 @@
-//! Answers who signed what, and how far it looked: an answer that does not say this is worth nothing to somebody who has to
-//! decide at night.
+//! Answers who signed what, and which entries the answer is about: "nothing found" means something only for entries that were
+//! compared.
 //!
 //! A [`Question`] is a set of conditions. `matcher` compares signings with it, by the code that compares them with watches.
 //! `findings` answers from the store, which holds the signings of watched identities. `coverage` computes what of the logs

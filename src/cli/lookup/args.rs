@@ -45,7 +45,7 @@ pub(in crate::cli) struct Args {
     /// A model: statements that are known to be about it. No log holds the digest of a model
     #[arg(long, value_name = "PATH", group = "Condition", help_heading = CONDITIONS)]
     model: Option<PathBuf>,
-    /// The signing in a bundle: its entry, whoever logged it
+    /// The signing in a bundle: every entry with its signature
     #[arg(long, value_name = "FILE", group = "Condition", help_heading = CONDITIONS)]
     bundle: Option<PathBuf>,
     /// A certificate: a file, or its SHA-256 in hexadecimal digits
