@@ -3,7 +3,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
 
 use super::signed::Signed;
 use crate::entry::Digest;
@@ -15,36 +14,35 @@ pub(super) fn of_rekor_v2(signed: &Signed<'_>, certificate: &Certificate) -> Vec
     let Some(key_details) = key_details(signed.key) else {
         return Vec::new();
     };
-    let signature = json!({
-        "content": STANDARD.encode(signed.signature),
-        "verifier": {
-            "keyDetails": key_details,
-            "x509Certificate": { "rawBytes": STANDARD.encode(certificate.der()) },
-        },
-    });
+    // Written directly, because each finding needs it: members are in the order of RFC 8785, and no value has a character that
+    // JSON escapes.
+    let signature = format!(
+        r#"{{"content":"{}","verifier":{{"keyDetails":"{key_details}","x509Certificate":{{"rawBytes":"{}"}}}}}}"#,
+        STANDARD.encode(signed.signature),
+        STANDARD.encode(certificate.der()),
+    );
     let mut leaves = Vec::new();
     if let Some(message) = signed.message {
-        let spec =
-            json!({ "hashedRekordV002": { "data": hash_output(message), "signature": signature } });
-        leaves.push(leaf("hashedrekord", &spec));
+        let data = hash_output(message);
+        leaves.push(format!(
+            r#"{{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{{"hashedRekordV002":{{"data":{data},"signature":{signature}}}}}}}"#
+        ));
     }
     if let Some(payload) = signed.payload {
-        let spec = json!({ "dsseV002": { "payloadHash": hash_output(payload), "signatures": [signature] } });
-        leaves.push(leaf("dsse", &spec));
+        let hash = hash_output(payload);
+        leaves.push(format!(
+            r#"{{"apiVersion":"0.0.2","kind":"dsse","spec":{{"dsseV002":{{"payloadHash":{hash},"signatures":[{signature}]}}}}}}"#
+        ));
     }
-    leaves
+    leaves.into_iter().map(String::into_bytes).collect()
 }
 
-fn leaf(kind: &str, spec: &Value) -> Vec<u8> {
-    let entry = json!({ "apiVersion": "0.0.2", "kind": kind, "spec": spec });
-    serde_json_canonicalizer::to_vec(&entry).expect("texts and objects can be written")
-}
-
-fn hash_output(digest: Digest) -> Value {
-    json!({
-        "algorithm": digest.algorithm().proto_name(),
-        "digest": STANDARD.encode(digest.bytes()),
-    })
+fn hash_output(digest: Digest) -> String {
+    format!(
+        r#"{{"algorithm":"{}","digest":"{}"}}"#,
+        digest.algorithm().proto_name(),
+        STANDARD.encode(digest.bytes()),
+    )
 }
 
 /// The algorithm of sigstore_common.proto that Sigstore's clients name for a key; other sizes of RSA have none.
@@ -58,5 +56,53 @@ fn key_details(key: KeyType) -> Option<&'static str> {
         KeyType::Rsa { bits: 3072 } => Some("PKIX_RSA_PKCS1V15_3072_SHA256"),
         KeyType::Rsa { bits: 4096 } => Some("PKIX_RSA_PKCS1V15_4096_SHA256"),
         KeyType::Rsa { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::HashAlgorithm;
+
+    const BUNDLE: &[u8] =
+        include_bytes!("../../tests/data/bundles/rekor-v2-hashedrekord-dsse.json");
+
+    #[test]
+    fn leaves_are_canonical_json_for_each_key_and_hash() {
+        let bundle = model_signing::bundle::Bundle::parse(BUNDLE).expect("a bundle");
+        let certificate = bundle.leaf_certificate().expect("a certificate").to_vec();
+        let certificate = Certificate::parse(certificate).expect("a certificate");
+        let keys = [KeyType::P256, KeyType::P384, KeyType::P521, KeyType::Ed25519];
+        let rsa = [2048, 3072, 4096].map(|bits| KeyType::Rsa { bits });
+        let hashes = [
+            (HashAlgorithm::Sha256, 32),
+            (HashAlgorithm::Sha384, 48),
+            (HashAlgorithm::Sha512, 64),
+        ];
+        for key in keys.into_iter().chain(rsa) {
+            for (algorithm, length) in hashes {
+                let digest = Digest::new(algorithm, &vec![0xfb; length]);
+                let signed = Signed {
+                    message: digest,
+                    payload: digest,
+                    key,
+                    signature: &[0xff, 0xef, 0x3e],
+                };
+                let leaves = of_rekor_v2(&signed, &certificate);
+                assert_eq!(leaves.len(), 2);
+                for leaf in leaves {
+                    let read: serde_json::Value = serde_json::from_slice(&leaf).expect("JSON");
+                    let canonical = serde_json_canonicalizer::to_vec(&read).expect("JSON");
+                    assert_eq!(canonical, leaf);
+                }
+            }
+        }
+        let other = Signed {
+            message: None,
+            payload: None,
+            key: KeyType::Rsa { bits: 1024 },
+            signature: &[],
+        };
+        assert_eq!(of_rekor_v2(&other, &certificate), [[0; 0]; 0]);
     }
 }
