@@ -42,6 +42,9 @@ impl Form {
     }
 }
 
+/// Bytes at the beginning of a certificate that few other places of a leaf have.
+const BEGINNING: usize = 64;
+
 /// A leaf in parts.
 pub(super) struct Cut<'a> {
     pub(super) before: &'a [u8],
@@ -56,12 +59,16 @@ pub(super) fn cut<'a>(leaf: &'a [u8], certificate: Option<&[u8]>) -> Cut<'a> {
         .and_then(|certificate| {
             Form::CERTIFICATES.into_iter().find_map(|form| {
                 let written = form.written(certificate);
-                let at = memmem::find(leaf, &written)?;
-                let (before, rest) = leaf.split_at_checked(at)?;
-                Some(Cut {
-                    before,
-                    form,
-                    after: rest.get(written.len()..)?,
+                // A search prepares tables over all that it looks for: over its beginning alone, it costs a tenth.
+                let beginning = written.get(..BEGINNING).unwrap_or(&written);
+                memmem::find_iter(leaf, beginning).find_map(|at| {
+                    let (before, rest) = leaf.split_at_checked(at)?;
+                    let after = rest.strip_prefix(written.as_slice())?;
+                    Some(Cut {
+                        before,
+                        form,
+                        after,
+                    })
                 })
             })
         });
@@ -110,6 +117,10 @@ mod tests {
                 |certificate| joined(cut.before, cut.form.as_str(), cut.after, certificate);
             assert_eq!(joined(Some(&certificate)), Some(leaf.clone()));
             assert_eq!(joined(None), None);
+            // What only begins as the certificate does is not it.
+            let twice = [&form.written(&certificate)[..BEGINNING + 6], &leaf].concat();
+            let cut = super::cut(&twice, Some(&certificate));
+            assert_eq!((cut.form, cut.before.len()), (form, 13 + BEGINNING + 6));
         }
         for certificate in [None, Some(&b""[..]), Some(b"another")] {
             let whole = cut(b"a leaf", certificate);
