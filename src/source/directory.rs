@@ -14,9 +14,9 @@ use super::error::Cause;
 use super::transport_error::TransportError;
 use crate::file::{self, FileError};
 
-/// Most files that are read at once. Each is read by a thread of its own: five hundred logs that begin together would
-/// otherwise need as many threads.
-const MAX_AT_ONCE: usize = 16;
+/// Most files that are read at once. Each is read by a thread of its own, and the allocator keeps memory for each thread: five
+/// hundred logs that begin together would otherwise need as many threads.
+const MAX_AT_ONCE: usize = 4;
 
 /// How long a file waits until others were read. After that time it is read all the same: a disk that does not answer must not
 /// stop the logs on other disks.

@@ -8,7 +8,7 @@ use super::fail::Fail;
 
 /// Rows of one statement. Several hundred are three times as fast as one (fewer calls to SQLite's thread). 400 rows of
 /// 30 values stay well below SQLite's limit of 32,766 parameters.
-pub(super) const ROWS: usize = 400;
+pub(super) const ROWS: usize = 128;
 
 /// `head VALUES (…), (…) tail`, in statements of at most [`ROWS`] rows.
 pub(super) async fn insert_values<T>(
