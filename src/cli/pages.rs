@@ -507,6 +507,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "SLSA provenance alone, with the commit that it must be of",
                 "modelwatch verify attestation MODEL attestations.jsonl --identity-glob 'https://github.com/ORG/REPO/.github/workflows/*@refs/tags/*' --identity-provider https://token.actions.githubusercontent.com --predicate-type https://slsa.dev/provenance/v1 --require source_repository_digest=COMMIT",
             ),
+            example(
+                "By the key of a build service",
+                "modelwatch verify attestation MODEL attestation.json --public-key builder.pub",
+            ),
         ],
     ),
     (

@@ -9,9 +9,9 @@ const V1: &str = "https://slsa.dev/provenance/v1";
 const V0_2: &str = "https://slsa.dev/provenance/v0.2";
 
 /// A model of three files, and a Sigstore.
-struct World {
-    site: Site,
-    sigstore: Sigstore,
+pub struct World {
+    pub site: Site,
+    pub sigstore: Sigstore,
 }
 
 fn digest(content: &str) -> String {
@@ -26,7 +26,7 @@ fn subject(name: &str, content: &str) -> Value {
     clippy::needless_pass_by_value,
     reason = "JSON is written where it is used"
 )]
-fn statement(subjects: Value) -> Value {
+pub fn statement(subjects: Value) -> Value {
     json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": subjects,
@@ -65,7 +65,7 @@ fn generator() -> Value {
 }
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let site = Site::new();
         let sigstore = Sigstore::new();
         site.write("root.json", &sigstore.trusted_root().to_string());
@@ -111,7 +111,7 @@ impl World {
     }
 }
 
-fn all() -> Value {
+pub fn all() -> Value {
     json!([
         subject("weights.bin", "weights"),
         subject("sub/a", "one"),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may only fail")]
 
 mod attestation;
+mod attestation_signers;
 mod cases;
 mod commands;
 #[path = "../../crates/model-signing/tests/keyless/fake/mod.rs"]

@@ -257,8 +257,8 @@ fn a_chain_that_has_expired_since_is_judged_at_the_time_of_the_timestamp() {
     }
 }
 
-/// A key, its certificate until the first of July (2026) or February (2025), and the root: PEM.
-fn chain(ends: i32) -> (String, String, String) {
+/// A key, its certificate until the first of July of that year (of February in 2025), and the root: PEM.
+pub fn chain(ends: i32) -> (String, String, String) {
     let dates = |params: &mut CertificateParams| {
         params.not_before = date_time_ymd(2025, 1, 1);
         params.not_after = date_time_ymd(ends, if ends == 2025 { 2 } else { 7 }, 1);

@@ -107,6 +107,20 @@ impl Summary {
     }
 }
 
+/// Whether a certificate in DER has an extension of Fulcio (1.3.6.1.4.1.57264.1.N): Sigstore issued it to an identity.
+///
+/// # Errors
+///
+/// [`ChainError::Malformed`].
+pub(crate) fn is_of_fulcio(der: &[u8]) -> Result<bool, ChainError> {
+    let certificate = read(der)?;
+    let mut extensions = certificate.extensions().iter();
+    Ok(extensions.any(|extension| {
+        let arcs = extension.oid.iter().map(Iterator::collect::<Vec<u64>>);
+        matches!(arcs.as_deref(), Some([1, 3, 6, 1, 4, 1, 57264, 1, _]))
+    }))
+}
+
 /// SHA-256 of a certificate in DER as tools show it: `AA:BB:…`, 32 bytes.
 ///
 /// ```

@@ -198,6 +198,8 @@ pub struct ProvenTimes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureFile {
     bundle: Bundle,
+    /// It was written by any tool that attests, and not as the signature of a model.
+    is_attestation: bool,
 }
 
 impl SignatureFile {
@@ -220,7 +222,29 @@ impl SignatureFile {
     ///
     /// [`VerifyError::NotAStatement`] and [`VerifyError::Signatures`].
     pub fn from_bundle(bundle: Bundle) -> Result<Self, VerifyError> {
-        let signature = Self { bundle };
+        Self::checked(Self {
+            bundle,
+            is_attestation: false,
+        })
+    }
+
+    /// As [`Self::from_bundle`], for an attestation, which any tool may have written. Therefore a hint at the key is not
+    /// compared, because each tool computes it in its own way; a single certificate counts as a chain, because bundles
+    /// since v0.3 have no field for a longer one; and only DSSE's encoding is verified.
+    ///
+    /// Log entries in the bundle are not examined.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::from_bundle`].
+    pub fn from_attestation(bundle: Bundle) -> Result<Self, VerifyError> {
+        Self::checked(Self {
+            bundle,
+            is_attestation: true,
+        })
+    }
+
+    fn checked(signature: Self) -> Result<Self, VerifyError> {
         let envelope = signature.envelope()?;
         if envelope.payload_type != IN_TOTO_PAYLOAD_TYPE {
             let shown: String = envelope.payload_type.chars().take(80).collect();
@@ -314,7 +338,8 @@ impl SignatureFile {
         let signature = signature.unwrap_or_default();
         let legacy_pae = if key.verify(&envelope.pae(), signature).is_ok() {
             false
-        } else if is_of_0_2(&envelope.payload)
+        } else if !self.is_attestation
+            && is_of_0_2(&envelope.payload)
             && key
                 .verify_with(old_hash, &pae_of_0_2(&envelope.payload), signature)
                 .is_ok()
@@ -367,6 +392,9 @@ impl SignatureFile {
                 needed: Method::Key,
             });
         }
+        if self.is_attestation {
+            return Ok(None);
+        }
         let needed = key.hint();
         match self.bundle.public_key_hint() {
             None => Ok(Some(Warning::NoHint)),
@@ -383,15 +411,19 @@ impl SignatureFile {
         store: &TrustStore,
         options: &Options,
     ) -> Result<certificate::Path, VerifyError> {
-        let method = VerifyError::Method {
-            found: self.method(),
+        let other = |found| VerifyError::Method {
+            found,
             needed: Method::Certificate,
         };
         match self.certificates() {
-            [leaf, others @ ..] if !self.bundle.is_keyless() => {
+            // Fulcio certifies everyone, so its root as the trusted one would accept an attestation by anyone.
+            [leaf, ..] if self.is_attestation && certificate::is_of_fulcio(leaf)? => {
+                Err(other(Method::Identity))
+            }
+            [leaf, others @ ..] if self.is_attestation || !self.bundle.is_keyless() => {
                 Ok(certificate::walk(leaf, others, store, options)?)
             }
-            _ => Err(method),
+            _ => Err(other(self.method())),
         }
     }
 }

@@ -13,14 +13,12 @@ use model_signing::attestation::{
 use model_signing::bundle::{Bundle, MAX_BUNDLE_BYTES, read_collection};
 use model_signing::hash::Algorithm;
 use model_signing::manifest::Method;
-use model_signing::sigstore::{Verified, verify_attestation};
 use model_signing::statement::PREDICATE_TYPE;
 use serde_json::{Map, Value, json};
 
+use super::attestation_signer::{SignedBy, SignerArgs};
 use super::files::{path, read};
-use super::keyless::{self, KeylessArgs};
 use super::messages::{Warnings, few, print};
-use super::report::certificate_report;
 use super::tree;
 use crate::cli::output::{Mistake, Outcome, causes};
 use crate::escape;
@@ -45,7 +43,7 @@ pub(in crate::cli) struct AttestationArgs {
     bundles: Vec<PathBuf>,
 
     #[command(flatten)]
-    keyless: KeylessArgs,
+    signer: SignerArgs,
 
     /// Use only the attestations of this predicate type, such as `https://slsa.dev/provenance/v1`
     #[arg(long, value_name = "URI")]
@@ -69,7 +67,7 @@ pub(in crate::cli) struct AttestationArgs {
 struct Verdict {
     /// The file, and the place in it if it holds several.
     source: String,
-    verified: Verified,
+    signed_by: SignedBy,
     /// What it is about; `None` as long as that is not known.
     coverage: Option<Coverage>,
     mismatches: Vec<Mismatch>,
@@ -106,20 +104,15 @@ pub(super) fn run(args: &AttestationArgs) -> anyhow::Result<Outcome> {
 
 impl AttestationArgs {
     fn verify(&self, run: &mut Run, warnings: &mut Warnings) -> anyhow::Result<()> {
-        let mut keyless = self.keyless.prepare()?;
+        let mut signer = self.signer.prepare()?;
         for (source, bundle) in self.bundles()? {
-            let opened = keyless
-                .verify(
-                    |policy, trust, now| verify_attestation(&bundle, policy, trust, now),
-                    warnings,
-                )
-                .with_context(|| source.clone())?;
-            let attestation =
-                Attestation::parse(&opened.payload).with_context(|| source.clone())?;
+            let verified = signer.verify(bundle, warnings);
+            let (payload, signed_by) = verified.with_context(|| source.clone())?;
+            let attestation = Attestation::parse(&payload).with_context(|| source.clone())?;
             run.attestations.push(attestation);
             run.verdicts.push(Verdict {
                 source,
-                verified: opened.verified,
+                signed_by,
                 coverage: None,
                 mismatches: Vec::new(),
             });
@@ -267,10 +260,7 @@ impl Run {
                 &escape::terminal(&verdict.source),
                 &attestation.predicate_type,
             );
-            if let Some((_, identity)) = &verdict.verified.certificate {
-                let name = identity.names.first().map_or("", |name| &name.text);
-                line("  ", "signer", &format!("{name}, by {}", identity.issuer));
-            }
+            line("  ", "signer", &verdict.signed_by.name());
             if let Some(provenance) = &attestation.provenance {
                 let absent = "not in the provenance";
                 line(
@@ -369,9 +359,7 @@ impl Verdict {
             "not_compared": coverage.not_compared,
             "mismatches": self.mismatches.iter().map(mismatch).collect::<Vec<_>>(),
         });
-        keyless::describe(&self.verified, &mut report);
-        let der = self.verified.certificate.as_ref().map(|(der, _)| &**der);
-        report["certificate"] = der.and_then(certificate_report).into();
+        self.signed_by.describe(&mut report);
         report
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct KeylessArgs {
     who: IdentityArgs,
 
     #[command(flatten)]
-    trust: TrustArgs,
+    pub(super) trust: TrustArgs,
 }
 
 /// Who must have signed.
@@ -48,8 +48,8 @@ struct IdentityArgs {
     identity_regex: Option<String>,
 
     /// The identity provider that confirms it, exactly, such as `https://token.actions.githubusercontent.com`
-    #[arg(long, value_name = "URL")]
-    identity_provider: String,
+    #[arg(long, value_name = "URL", required = true)]
+    identity_provider: Option<String>,
 
     /// What an extension of the certificate must be (repeatable), such as
     /// source_repository_identifier=463804977
@@ -70,10 +70,15 @@ impl IdentityArgs {
             }
             (identity, ..) => IdentityPattern::exact(identity.clone().unwrap_or_default()),
         };
+        // An empty issuer would be that of certificates without one.
+        let issuer = self.identity_provider.clone();
+        let issuer = issuer.filter(|issuer| !issuer.is_empty()).ok_or_else(|| {
+            Mistake("--identity-provider: the URL of the identity provider is needed".to_owned())
+        })?;
         let require: Result<_, Mistake> = self.require.iter().map(|text| required(text)).collect();
         Ok(Policy {
             identity,
-            issuer: self.identity_provider.clone(),
+            issuer,
             require: require?,
         })
     }

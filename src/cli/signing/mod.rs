@@ -6,6 +6,7 @@
 //! authorities of `--tsa-url` (`stamping`), and that signing without a key asks the services of an instance (`sigstore`).
 
 mod attestation;
+mod attestation_signer;
 mod common;
 mod digest;
 mod files;
@@ -19,6 +20,7 @@ mod registering;
 mod report;
 mod sign;
 mod sign_in;
+mod signer;
 mod sigstore;
 mod spelling;
 mod stamping;

@@ -1,6 +1,6 @@
 //! Timestamps over a signature by key or certificate: which authorities count, and what their times are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use model_signing::MAX_PEM_BYTES;
@@ -32,45 +32,57 @@ pub(super) struct StampArgs {
 impl StampArgs {
     /// The authorities; none if none was given.
     pub(super) fn authorities(&self) -> anyhow::Result<Authorities> {
-        let mut authorities = Authorities::default();
-        for path in &self.tsa_certificate_chain {
-            let pem = read(path, MAX_PEM_BYTES)?;
-            let found = Authorities::from_pem(&[pem])
-                .with_context(|| format!("--tsa-certificate-chain {}", path.display()))?;
-            authorities.extend(found);
-        }
-        if let Some(path) = &self.trusted_root {
-            let trust = Trust::from_trusted_root(&read(path, MAX_TRUST_BYTES)?)
-                .with_context(|| format!("--trusted-root {}", path.display()))?;
-            authorities.extend(trust.timestamp_authorities().clone());
-        }
-        if let Some(path) = &self.trust_config {
-            let trust = Trust::from_client_trust_config(&read(path, MAX_TRUST_BYTES)?)
-                .with_context(|| format!("--trust-config {}", path.display()))?;
-            authorities.extend(trust.timestamp_authorities().clone());
-        }
-        Ok(authorities)
+        authorities(
+            &self.tsa_certificate_chain,
+            self.trusted_root.as_deref(),
+            self.trust_config.as_deref(),
+        )
     }
+}
 
-    /// The times of the timestamps that count, in seconds of Unix time. Those that do not are warned of: they may be by
-    /// authorities that the signer trusts.
-    pub(super) fn verify(
-        &self,
-        file: &SignatureFile,
-        now: i64,
-        warnings: &mut Warnings,
-    ) -> anyhow::Result<Vec<i64>> {
-        let authorities = self.authorities()?;
-        if authorities.is_empty() {
-            return Ok(Vec::new());
-        }
-        let proven = file.proven_times(&authorities, now);
-        for why in proven.uncounted {
-            warnings.warn(why)?;
-        }
-        if file.timestamps().is_empty() {
-            warnings.warn("the signature has no timestamp".to_owned())?;
-        }
-        Ok(proven.times)
+/// The authorities that these files name: certificates in PEM, a trusted root, and a client trust configuration.
+pub(super) fn authorities(
+    chains: &[PathBuf],
+    trusted_root: Option<&Path>,
+    trust_config: Option<&Path>,
+) -> anyhow::Result<Authorities> {
+    let mut authorities = Authorities::default();
+    for path in chains {
+        let pem = read(path, MAX_PEM_BYTES)?;
+        let found = Authorities::from_pem(&[pem])
+            .with_context(|| format!("--tsa-certificate-chain {}", path.display()))?;
+        authorities.extend(found);
     }
+    if let Some(path) = trusted_root {
+        let trust = Trust::from_trusted_root(&read(path, MAX_TRUST_BYTES)?)
+            .with_context(|| format!("--trusted-root {}", path.display()))?;
+        authorities.extend(trust.timestamp_authorities().clone());
+    }
+    if let Some(path) = trust_config {
+        let trust = Trust::from_client_trust_config(&read(path, MAX_TRUST_BYTES)?)
+            .with_context(|| format!("--trust-config {}", path.display()))?;
+        authorities.extend(trust.timestamp_authorities().clone());
+    }
+    Ok(authorities)
+}
+
+/// The times of the timestamps that count, in seconds of Unix time; none if there are no authorities. The timestamps that do
+/// not count are warned of: they may be by authorities that the signer trusts.
+pub(super) fn proven_times(
+    authorities: &Authorities,
+    file: &SignatureFile,
+    now: i64,
+    warnings: &mut Warnings,
+) -> anyhow::Result<Vec<i64>> {
+    if authorities.is_empty() {
+        return Ok(Vec::new());
+    }
+    let proven = file.proven_times(authorities, now);
+    for why in proven.uncounted {
+        warnings.warn(why)?;
+    }
+    if file.timestamps().is_empty() {
+        warnings.warn("the signature has no timestamp".to_owned())?;
+    }
+    Ok(proven.times)
 }

@@ -11,8 +11,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use model_signing::sigstore::{Instance, MAX_TRUST_BYTES, SigningConfig, Trust};
+use model_signing::timestamp::Authorities;
 
 use super::files::{path, read};
+use super::stamps;
 use crate::clock;
 use crate::http;
 use crate::trust::{Published, Publisher, RepositorySettings};
@@ -60,6 +62,12 @@ struct Repository {
 }
 
 impl TrustArgs {
+    /// The authorities for timestamps of the file that is named, and of these certificates in PEM.
+    pub(super) fn stamping(&self, chains: &[PathBuf]) -> anyhow::Result<Authorities> {
+        let (root, config) = (self.trusted_root.as_deref(), self.trust_config.as_deref());
+        stamps::authorities(chains, root, config)
+    }
+
     pub(super) fn load(&self) -> anyhow::Result<Trusted> {
         let file = |path: &Path, option: &str, parse: Parse| {
             let json = read(path, MAX_TRUST_BYTES)?;

@@ -4,10 +4,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use jiff::Timestamp;
-use model_signing::MAX_PEM_BYTES;
 use model_signing::certificate::{TrustStore, ValidAt, fingerprint};
-use model_signing::key::PublicKey;
 use model_signing::manifest::{Changed, Differences};
 use model_signing::model::{self, MismatchError};
 use model_signing::statement::{Statement, Version};
@@ -18,12 +15,13 @@ use super::attestation::{self, AttestationArgs};
 use super::files::{path, read};
 use super::messages::{Warnings, print};
 use super::oci::{self, OciArgs};
-use super::report::certificate_report;
-use super::stamps::StampArgs;
+use super::report::{SignerReport, certificate_report};
+use super::signer::{ChainArgs, at_times, public_key};
+use super::stamps::{StampArgs, proven_times};
 use super::{keyless, tree};
 use crate::cli::logging::Level;
 use crate::cli::output::{Outcome, causes};
-use crate::{clock, config};
+use crate::clock;
 
 /// Whom the signature must be by.
 #[derive(Debug, clap::Subcommand)]
@@ -37,8 +35,8 @@ pub(in crate::cli) enum Method {
     /// Verify that an identity signed the model, with Sigstore: no key is needed (the default)
     #[command(args_override_self = true)]
     Sigstore(SigstoreArgs),
-    /// Verify that attestations by an identity are about the model: SLSA provenance, or any other
-    /// in-toto statement that names its files
+    /// Verify that attestations by an identity, a key or a certificate are about the model: SLSA
+    /// provenance, or any other in-toto statement that names its files
     #[command(args_override_self = true)]
     Attestation(AttestationArgs),
 }
@@ -102,18 +100,8 @@ pub(in crate::cli) struct CertificateArgs {
     #[command(flatten)]
     common: Common,
 
-    /// Trusted roots, and certificates that lead to them: PEM (repeatable, required)
-    #[arg(long, value_name = "FILE", value_parser = path())]
-    certificate_chain: Vec<PathBuf>,
-
-    /// Judge the certificates at this time instead of today: 2026-01-01, 2026-01-01T08:00:00Z.
-    /// Nothing proves that the signature was made then
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    at: Option<Timestamp>,
-
-    /// Accept certificates that have expired. Nothing proves that the signature was made before
-    #[arg(long, conflicts_with = "at")]
-    allow_expired: bool,
+    #[command(flatten)]
+    chain: ChainArgs,
 
     /// Print the SHA-256 fingerprints of all certificates to stderr
     #[arg(long)]
@@ -134,19 +122,11 @@ pub(in crate::cli) struct SigstoreArgs {
     keyless: keyless::KeylessArgs,
 }
 
-fn time(written: &str) -> Result<Timestamp, &'static str> {
-    config::parse_time(written)
-        .ok_or("write a date such as 2026-01-01, or a time such as 2026-01-01T08:00:00Z")
-}
-
 impl Method {
     /// When the certificates must be valid.
     fn valid_at(&self) -> ValidAt {
         match self {
-            Self::Certificate(CertificateArgs { at: Some(at), .. }) => {
-                ValidAt::Given(at.as_second())
-            }
-            Self::Certificate(args) if args.allow_expired => ValidAt::AllowExpired,
+            Self::Certificate(args) => args.chain.valid_at(),
             _ => ValidAt::Present,
         }
     }
@@ -223,35 +203,10 @@ pub(super) fn run(method: &Method, level: Option<Level>) -> anyhow::Result<Outco
 /// The signer of a key or a certificate on the command line; `None` for an identity.
 fn verifier(method: &Method) -> anyhow::Result<Option<Verifier>> {
     Ok(Some(match method {
-        Method::Key(args) => {
-            let pem = read(&args.public_key, MAX_PEM_BYTES)?;
-            let key = PublicKey::from_pem(&pem)
-                .with_context(|| format!("the public key {}", args.public_key.display()))?;
-            Verifier::Key(key)
-        }
-        Method::Certificate(args) => Verifier::Certificates(args.trusted()?),
+        Method::Key(args) => Verifier::Key(public_key(&args.public_key)?),
+        Method::Certificate(args) => Verifier::Certificates(args.chain.trusted()?),
         Method::Sigstore(_) | Method::Attestation(_) => return Ok(None),
     }))
-}
-
-impl CertificateArgs {
-    fn trusted(&self) -> anyhow::Result<TrustStore> {
-        if self.certificate_chain.is_empty() {
-            anyhow::bail!(
-                "verify certificate needs --certificate-chain: the roots that you trust. There is no default: \
-                 with the certificate authorities of the web, anyone who has the certificate of any web site \
-                 could sign as anyone"
-            );
-        }
-        let mut certificates = Vec::new();
-        for path in &self.certificate_chain {
-            let pem = read(path, MAX_PEM_BYTES)?;
-            let store = TrustStore::from_pem(&[pem])
-                .with_context(|| format!("--certificate-chain {}", path.display()))?;
-            certificates.extend_from_slice(store.certificates());
-        }
-        TrustStore::from_der(certificates).context("--certificate-chain")
-    }
 }
 
 impl Common {
@@ -275,19 +230,12 @@ impl Common {
         }
         let leaf = file.certificates().first().cloned();
         let stamped = match stamps {
-            Some(stamps) => stamps.verify(&file, options.now, warnings)?,
+            Some(stamps) => proven_times(&stamps.authorities()?, &file, options.now, warnings)?,
             None => Vec::new(),
         };
-        if !stamped.is_empty() && options.valid_at == ValidAt::Present {
-            options.valid_at = ValidAt::Proven(stamped.clone());
-        }
+        options.valid_at = at_times(options.valid_at, &stamped);
         let opened = file.verify(verifier, &options).with_context(reading)?;
-        *signer = SignerReport::new(&opened.key, leaf.as_deref());
-        signer.timestamps = stamped
-            .into_iter()
-            .filter_map(|second| Timestamp::from_second(second).ok())
-            .map(|time| time.to_string())
-            .collect();
+        *signer = SignerReport::new(&opened.key, leaf.as_deref(), &stamped);
         for warning in &opened.warnings {
             if *warning == Warning::NoHint && !self.json && !self.strict {
                 // Where the reference prints it, and with its words.
@@ -372,32 +320,6 @@ fn log_fingerprints(store: &TrustStore, chain: &[Vec<u8>]) {
     // The reference's order: the signer's own certificate is the last.
     for certificate in chain.iter().skip(1).chain(chain.first()) {
         say("verify", certificate);
-    }
-}
-
-/// Who signed, of a signature with a key or a certificate that was verified; all empty otherwise.
-#[derive(Debug, Default)]
-struct SignerReport {
-    /// `key` or `certificate`.
-    method: Option<&'static str>,
-    key: Option<Value>,
-    certificate: Option<Value>,
-    /// When trusted authorities saw the signature, RFC 3339.
-    timestamps: Vec<String>,
-}
-
-impl SignerReport {
-    fn new(key: &PublicKey, certificate: Option<&[u8]>) -> Self {
-        let certificate = certificate.and_then(certificate_report);
-        Self {
-            method: Some(match certificate {
-                Some(_) => "certificate",
-                None => "key",
-            }),
-            key: Some(json!({"algorithm": key.algorithm(), "hint": key.hint()})),
-            certificate,
-            ..Self::default()
-        }
     }
 }
 
