@@ -44,6 +44,7 @@ mod linux {
     use std::fs;
     use std::io;
     use std::path::{Path, PathBuf};
+    use std::process::Command;
     use std::time::Duration;
 
     use super::child;
@@ -52,8 +53,9 @@ mod linux {
     type Measure = fn(&Bench) -> io::Result<()>;
 
     /// What can be measured.
-    const MEASURES: [(&str, Measure); 6] = [
+    const MEASURES: [(&str, Measure); 7] = [
         ("start", Bench::start),
+        ("keyless", Bench::keyless),
         ("tiny", Bench::tiny),
         ("files", Bench::files),
         ("large", Bench::large),
@@ -69,6 +71,9 @@ import sys
 from model_signing import hashing
 hashing.Config().use_file_serialization(hashing_algorithm='blake3').hash(sys.argv[1])
 ";
+
+    const KEYLESS: &str = "verify sigstore models/basic --signature sigs/ss-rekor2-tsa.sig --trust_config \
+        trust/rekor2-tsa.json --identity dev@open.example --identity_provider https://issuer.open.example";
 
     struct Bench {
         binary: String,
@@ -140,22 +145,41 @@ hashing.Config().use_file_serialization(hashing_algorithm='blake3').hash(sys.arg
             Ok(())
         }
 
+        /// A recorded signature by an identity, in Rekor v2 with a timestamp. Nothing is fetched.
+        fn keyless(&self) -> io::Result<()> {
+            let packed =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/signing/cases.tar.gz");
+            let unpacked = Command::new("tar")
+                .args(["--strip-components=1", "-xzf", text(&packed)?])
+                .current_dir(self.place.path())
+                .status()?;
+            if !unpacked.success() {
+                return Err(io::Error::other("tar cannot unpack the recorded cases"));
+            }
+            let line: Vec<&str> = KEYLESS.split_whitespace().collect();
+            let time = self.time((&self.binary, &line), 10 * self.runs)?;
+            let name = "keyless verify of a small model";
+            println!("{name:<36} {time:>9.1?}  (less than 60 ms)");
+            if self.python.is_none() {
+                return Ok(());
+            }
+            let theirs = [&["-m", "model_signing"][..], &line].concat();
+            self.compare(name, &line, &theirs, 20.0)
+        }
+
         fn tiny(&self) -> io::Result<()> {
-            self.sign(
-                "a model of 3 small files",
-                &self.models.equal(3, 100)?,
-                20.0,
-            )
+            let model = self.models.equal(3, 100)?;
+            self.sign_and_verify("a model of 3 small files", &model, (120.0, 3.0))
         }
 
         fn files(&self) -> io::Result<()> {
             let model = self.models.equal(100, 10 * MIB)?;
-            self.sign("100 files of 10 MiB, sha256", &model, 2.0)
+            self.sign_and_verify("100 files of 10 MiB, sha256", &model, (2.6, 2.0))
         }
 
         fn large(&self) -> io::Result<()> {
             let model = self.models.large(2048 * MIB)?;
-            self.sign("1 file of 2 GiB, sha256", &model, 1.15)
+            self.sign_and_verify("1 file of 2 GiB, sha256", &model, (1.5, 1.3))
         }
 
         fn blake3(&self) -> io::Result<()> {
@@ -166,11 +190,24 @@ hashing.Config().use_file_serialization(hashing_algorithm='blake3').hash(sys.arg
             self.compare("1 file of 2 GiB, blake3", &ours, &theirs, 1.5)
         }
 
-        fn sign(&self, name: &str, model: &Path, least: f64) -> io::Result<()> {
-            let options = ["--private_key", "key.pem", "--signature", "model.sig"];
-            let line = [&["sign", "key", text(model)?][..], &options].concat();
-            let theirs = [&["-m", "model_signing"][..], &line].concat();
-            self.compare(name, &line, &theirs, least)
+        /// A row for `sign key`, and one for `verify key` of the signature that was made. `least`: how many times as fast
+        /// as the reference each has to be.
+        fn sign_and_verify(
+            &self,
+            name: &str,
+            model: &Path,
+            (to_sign, to_verify): (f64, f64),
+        ) -> io::Result<()> {
+            for (verb, option, key, least) in [
+                ("sign", "--private_key", "key.pem", to_sign),
+                ("verify", "--public_key", "public.pem", to_verify),
+            ] {
+                let options = [option, key, "--signature", "model.sig"];
+                let line = [&[verb, "key", text(model)?][..], &options].concat();
+                let theirs = [&["-m", "model_signing"][..], &line].concat();
+                self.compare(&format!("{verb} {name}"), &line, &theirs, least)?;
+            }
+            Ok(())
         }
 
         /// Time and memory of both, and how many times those of ours theirs are.
