@@ -14,6 +14,7 @@
 mod chat;
 mod json;
 mod piece;
+mod shell;
 
 use std::borrow::Cow;
 use std::iter;
@@ -21,6 +22,7 @@ use std::iter;
 pub use chat::{chat, chat_within};
 pub use json::{ascii_json, json};
 use piece::{Piece, plain};
+pub use shell::shell_word;
 
 /// Longest value that [`header`] returns, in characters.
 ///

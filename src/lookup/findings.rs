@@ -32,7 +32,7 @@ pub(super) struct Found {
 }
 
 /// Which signing a finding is about: several watches may select one.
-type Which = (
+pub(super) type Which = (
     String,
     Option<u64>,
     Option<String>,
@@ -40,7 +40,7 @@ type Which = (
     Option<String>,
 );
 
-fn which(finding: &Finding) -> Which {
+pub(super) fn which(finding: &Finding) -> Which {
     let signer = finding
         .certificate_sha256
         .clone()
@@ -55,11 +55,11 @@ fn which(finding: &Finding) -> Which {
 }
 
 /// One signing and its findings.
-struct Group {
-    first: FoundSigning,
-    matched: Matched,
-    is_proven: bool,
-    findings: Vec<FindingRef>,
+pub(super) struct Group {
+    pub(super) first: FoundSigning,
+    pub(super) matched: Matched,
+    pub(super) is_proven: bool,
+    pub(super) findings: Vec<FindingRef>,
 }
 
 /// Finds the stored signings of a question.
@@ -140,7 +140,7 @@ pub(super) async fn find(
 
 fn add(groups: &mut BTreeMap<Which, Group>, which: Which, stored: FoundSigning, matched: Matched) {
     let finding = &stored.finding;
-    let is_proven = finding.proven == Some(true) && finding.state != State::Disputed;
+    let is_proven = is_proven(finding);
     let reference = reference(finding);
     let group = groups.entry(which).or_insert_with(|| Group {
         first: stored,
@@ -150,6 +150,11 @@ fn add(groups: &mut BTreeMap<Which, Group>, which: Which, stored: FoundSigning, 
     });
     group.is_proven |= is_proven;
     group.findings.push(reference);
+}
+
+/// Whether the entry of a finding is proven.
+pub(super) fn is_proven(finding: &Finding) -> bool {
+    finding.proven == Some(true) && finding.state != State::Disputed
 }
 
 /// Adds the findings about signings that were read from a log, and who registered them, and sorts all.
@@ -215,7 +220,7 @@ pub(super) fn sort(found: &mut Found) {
         .sort_by(|a, b| (&a.log, &a.origin, a.index).cmp(&(&b.log, &b.origin, b.index)));
 }
 
-fn reference(finding: &Finding) -> FindingRef {
+pub(super) fn reference(finding: &Finding) -> FindingRef {
     FindingRef {
         id: finding.id,
         watch: finding.watch.clone(),
@@ -234,7 +239,7 @@ fn is_registered(findings: &[FindingRef]) -> bool {
 }
 
 /// Whether a finding is about one of the logs of the question.
-fn is_of_logs(finding: &Finding, matcher: &Matcher, trees: &Trees) -> bool {
+pub(super) fn is_of_logs(finding: &Finding, matcher: &Matcher, trees: &Trees) -> bool {
     if matcher.question.logs.is_empty() {
         return true;
     }
@@ -242,14 +247,14 @@ fn is_of_logs(finding: &Finding, matcher: &Matcher, trees: &Trees) -> bool {
     trees.origins.contains(origin)
 }
 
-fn is_of_entry(matcher: &Matcher, stored: &FoundSigning) -> bool {
+pub(super) fn is_of_entry(matcher: &Matcher, stored: &FoundSigning) -> bool {
     let question = &matcher.question;
     question.entry.is_none() && question.uuid.is_none()
         || matcher.holds(&Held::Stored(stored)).is_some()
 }
 
 /// Who registered the signings, by their hashes.
-async fn authorities(
+pub(super) async fn authorities(
     world: &World<'_>,
     groups: &BTreeMap<Which, Group>,
 ) -> Result<BTreeMap<String, Authority>, LookupError> {
@@ -272,7 +277,7 @@ fn hashes(stored: &FoundSigning) -> Vec<String> {
         .collect()
 }
 
-fn signing(group: Group, authorities: &BTreeMap<String, Authority>) -> Signing {
+pub(super) fn signing(group: Group, authorities: &BTreeMap<String, Authority>) -> Signing {
     let time = Held::Stored(&group.first).time(Chain::Unknown);
     let is_registered = is_registered(&group.findings);
     let strongest = hashes(&group.first)
@@ -304,7 +309,7 @@ fn signing(group: Group, authorities: &BTreeMap<String, Authority>) -> Signing {
     }
 }
 
-fn not_proven(group: &Group) -> Unproven {
+pub(super) fn not_proven(group: &Group) -> Unproven {
     let finding = &group.first.finding;
     let why = if group
         .findings
@@ -318,7 +323,7 @@ fn not_proven(group: &Group) -> Unproven {
     unproven(finding, format!("{why}: finding {}", finding.id))
 }
 
-fn cannot_be_read(finding: &Finding) -> Unproven {
+pub(super) fn cannot_be_read(finding: &Finding) -> Unproven {
     unproven(finding, finding.summary.clone())
 }
 

@@ -238,7 +238,7 @@ impl Matcher {
             return (keys.map(|key| signer(SignerTerm::Key, key)).collect(), true);
         }
         if let Some((_, index)) = &question.entry {
-            return (vec![SearchKey::Index(*index)], false);
+            return (vec![SearchKey::Indexes(vec![*index])], false);
         }
         if let Some(id) = &question.uuid {
             return (vec![SearchKey::Entries(vec![id.leaf.to_hex()])], false);

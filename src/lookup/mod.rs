@@ -2,8 +2,8 @@
 //! compared.
 //!
 //! A [`Question`] is a set of conditions. `matcher` compares signings with it, by the code that compares them with watches.
-//! `findings` answers from the store, which holds the signings of watched identities. `coverage` computes what of the logs
-//! the answer is about; it is pure. `scan` reads the followed logs again: `reread` reads one tree and proves it, `leaves` compares
+//! `findings` answers from the store, which holds the signings of watched identities; `pages` does so part by part.
+//! `coverage` computes what of the logs the answer is about; it is pure. `scan` reads the followed logs again: `reread` reads one tree and proves it, `leaves` compares
 //! its leaves, `suspect` looks for what only some readers find, and `saved` keeps what an interrupted scan has done.
 //! `remote` asks search indexes, and proves each entry that they name.
 
@@ -16,6 +16,7 @@ mod leaves;
 mod line;
 mod matcher;
 mod model;
+mod pages;
 mod question;
 mod remote;
 mod reread;
@@ -24,12 +25,14 @@ mod scan;
 mod suspect;
 mod trees;
 mod world;
+pub mod written;
 
 pub use answer::{Answer, Ended, from_findings};
-pub use coverage::Coverage;
+pub use coverage::{Coverage, Why, WhyKind};
 pub use error::LookupError;
 pub use line::{LogCoverage, Matched, Signing, Unproven};
 pub use model::roots;
+pub use pages::{Item, Pages};
 pub use question::{BundleIs, CertificateIs, DigestIs, Question, Repository};
 pub use remote::{Remote, remote};
 pub use scan::{Estimate, Scan, scan};

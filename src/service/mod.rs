@@ -19,6 +19,7 @@ mod metrics;
 mod registrations;
 mod reload;
 mod renewal;
+mod rules;
 mod run;
 pub mod search;
 #[cfg(feature = "web")]

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use super::error::ServiceError;
 use super::view::View;
 use crate::finding::Routes;
+use crate::judge::Rules;
+use crate::monitor::MonitoredLog;
 use crate::report::{AlertStatus, Coverage, FindingStatus, Status};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Settings, Store, StoreError};
@@ -62,5 +64,24 @@ impl View {
     ) -> Result<Coverage, ServiceError> {
         let status = self.status(store, now).await?;
         Ok(Coverage::of(&status, max_age, now))
+    }
+
+    /// The logs that are followed.
+    pub fn logs(&self) -> &[MonitoredLog] {
+        &self.logs
+    }
+
+    /// The names of the logs that cannot be read before there is a trusted root.
+    pub fn waiting_for_trust(&self) -> Vec<String> {
+        self.waiting.iter().map(|log| log.name.clone()).collect()
+    }
+
+    /// The compiled watches and the authorities, also without a trusted root: not for reading a log.
+    ///
+    /// # Errors
+    ///
+    /// Watches that cannot be compiled.
+    pub fn rules_so_far(&self) -> Result<Arc<Rules>, ServiceError> {
+        self.rules.compiled()
     }
 }

@@ -12,6 +12,7 @@ use super::key_files;
 use super::loaded;
 use super::logs;
 use super::renewal::Renewal;
+use super::rules::LazyRules;
 use crate::clock;
 use crate::config::{self, Config, LogSettings, Problems};
 use crate::escape;
@@ -22,7 +23,6 @@ use crate::store::{PassErrorKind, Positions, StoreError, TreeState, WatchKey, Wa
 use crate::trust::{
     RefreshReason, Remark, Settings, SourceSettings, Trust, TrustState, TrustUpdater,
 };
-use crate::watch::Watches;
 
 /// A valid configuration, the trusted root, and what follows from both: the logs to follow and the watches. Both are
 /// made again when the trusted root changes.
@@ -42,7 +42,7 @@ pub struct Setup {
     /// The names of the logs to read; all of them if there is none.
     only: Vec<String>,
     /// Compiled at the first use: most commands need none.
-    rules: OnceLock<Arc<Rules>>,
+    pub(super) rules: Arc<LazyRules>,
     /// Computed at the first use.
     watch_set: OnceLock<Arc<WatchSet>>,
 }
@@ -127,6 +127,7 @@ impl Setup {
             .map_err(|mistake| located(&config, mistake))?;
         Ok(Self {
             http: http::Client::new(config.http.clone()),
+            rules: Arc::new(LazyRules::new(&config.watches)),
             config,
             fingerprint: loaded::sha256(text.as_bytes()),
             witnesses,
@@ -135,7 +136,6 @@ impl Setup {
             settings: Vec::new(),
             logs: Vec::new(),
             only: Vec::new(),
-            rules: OnceLock::new(),
             watch_set: OnceLock::new(),
         })
     }
@@ -184,7 +184,7 @@ impl Setup {
             .map_err(|mistake| located(&self.config, mistake))?;
         self.settings = settings;
         if !is_same(trust.as_ref(), self.trust.as_ref()) {
-            self.rules = OnceLock::new();
+            self.rules = Arc::new(self.rules.with_trust(trust.clone()));
         }
         self.trust = trust;
         Ok(())
@@ -386,18 +386,7 @@ impl Setup {
     ///
     /// Watches that cannot be compiled.
     pub fn rules_so_far(&self) -> Result<Arc<Rules>, ServiceError> {
-        if let Some(rules) = self.rules.get() {
-            return Ok(Arc::clone(rules));
-        }
-        let watches = Watches::compile(self.config.watches.clone())
-            .map_err(|error| Mistake(error.to_string()))?;
-        let authorities = self
-            .trust
-            .as_ref()
-            .map(|trust| trust.root().authorities().clone());
-        let document = self.trust.as_ref().map(|trust| trust.document().into());
-        let rules = Arc::new(Rules::new(watches, authorities).with_trusted_root(document));
-        Ok(Arc::clone(self.rules.get_or_init(|| rules)))
+        self.rules.compiled()
     }
 
     /// The watches as the store identifies them.

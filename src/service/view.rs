@@ -6,6 +6,8 @@ use jiff::Timestamp;
 
 use super::error::ServiceError;
 use super::loaded;
+#[cfg(feature = "web")]
+use super::rules::LazyRules;
 use super::setup::Setup;
 use crate::config::Mode;
 use crate::finding::Severity;
@@ -22,8 +24,11 @@ pub struct View {
     /// The settings of the HTTP server.
     #[cfg(feature = "web")]
     pub web: Option<crate::config::WebSettings>,
-    logs: Vec<MonitoredLog>,
-    waiting: Vec<WaitingLog>,
+    /// The rules of the monitor, which a look-up compares with its question.
+    #[cfg(feature = "web")]
+    pub(super) rules: Arc<LazyRules>,
+    pub(super) logs: Vec<MonitoredLog>,
+    pub(super) waiting: Vec<WaitingLog>,
     pub(super) trust: Option<TrustStatus>,
     watches: Arc<WatchSet>,
     pub(super) channels: Vec<String>,
@@ -45,6 +50,8 @@ impl Setup {
             database: self.config.database.clone(),
             #[cfg(feature = "web")]
             web: self.config.web.clone(),
+            #[cfg(feature = "web")]
+            rules: Arc::clone(&self.rules),
             logs: self.logs().to_vec(),
             waiting: waiting.collect(),
             trust: self.trust_status(),

@@ -55,8 +55,8 @@ pub enum SearchKey {
     Digests(Vec<String>),
     /// Leaf hashes of entries, or the hashes by which certificates in CT logs are registered, hex.
     Entries(Vec<String>),
-    /// The index of an entry in any log, over all its trees.
-    Index(u64),
+    /// Indexes of entries in any log, over all its trees.
+    Indexes(Vec<u64>),
     /// Entries that cannot be read and that name one of these watches.
     Unreadable(Vec<String>),
 }

@@ -35,6 +35,11 @@ impl Problem {
         }
     }
 
+    /// The request is wrong.
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
     /// A parameter of the address that is wrong.
     pub(super) fn parameter(name: &str, detail: impl Into<String>) -> Self {
         Self {

@@ -130,8 +130,9 @@ async fn entries_are_found_by_digest_leaf_index_and_by_what_cannot_be_read() {
         (SearchKey::Entries(hash(1)), &[1, 1]),
         (SearchKey::Entries(hash(3)), &[3]),
         (SearchKey::Entries(vec![hex::encode([3; 32])]), &[3]),
-        (SearchKey::Index(2), &[2]),
-        (SearchKey::Index(7), &[]),
+        (SearchKey::Indexes(vec![2]), &[2]),
+        (SearchKey::Indexes(vec![2, 7, 1]), &[1, 1, 2]),
+        (SearchKey::Indexes(vec![7]), &[]),
         (SearchKey::Unreadable(vec!["eagle".to_owned()]), &[4]),
         (SearchKey::Unreadable(vec!["falcon".to_owned()]), &[]),
     ] {
@@ -139,7 +140,7 @@ async fn entries_are_found_by_digest_leaf_index_and_by_what_cannot_be_read() {
     }
     let found = scratch
         .store
-        .search(&SearchKey::Index(3), 0, 9)
+        .search(&SearchKey::Indexes(vec![3]), 0, 9)
         .await
         .unwrap();
     assert_eq!(found[0].logged_at, Some(at(7)));

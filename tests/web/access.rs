@@ -2,9 +2,7 @@
 
 use std::fs;
 
-use crate::site::Site;
-
-const FREE_PORT: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
+use crate::site::{FREE_PORT, Site};
 
 #[test]
 fn a_token_opens_the_metrics_and_nothing_else_does() {

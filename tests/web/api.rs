@@ -5,13 +5,11 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::database;
-use crate::site::{Answer, Server, Site};
-
-const FREE_PORT: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
+use crate::site::{Answer, FREE_PORT, Server, Site};
 
 /// The JSON of an answer that is one.
 #[track_caller]
-fn json_of(answer: &Answer) -> Value {
+pub fn json_of(answer: &Answer) -> Value {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert!(answer.body.bytes().all(|byte| (b' '..0x7f).contains(&byte)));
@@ -20,7 +18,7 @@ fn json_of(answer: &Answer) -> Value {
 
 /// The problem of an answer that refuses.
 #[track_caller]
-fn problem_of(answer: &Answer, status: u16) -> Value {
+pub fn problem_of(answer: &Answer, status: u16) -> Value {
     assert_eq!(answer.status, status, "{answer:?}");
     let media_type = answer.header("content-type");
     assert_eq!(media_type, Some("application/problem+json"));
@@ -33,7 +31,7 @@ fn problem_of(answer: &Answer, status: u16) -> Value {
 }
 
 /// The items of a list, page by page.
-fn all_items(server: &Server, path: &str, limit: usize) -> Vec<Value> {
+pub fn all_items(server: &Server, path: &str, limit: usize) -> Vec<Value> {
     let mut items = Vec::new();
     let mut next = String::new();
     loop {
@@ -50,7 +48,7 @@ fn all_items(server: &Server, path: &str, limit: usize) -> Vec<Value> {
     }
 }
 
-fn lines_of(site: &Site, arguments: &[&str]) -> Vec<Value> {
+pub fn lines_of(site: &Site, arguments: &[&str]) -> Vec<Value> {
     let output = site.run(arguments);
     assert!(output.status.success(), "{output:?}");
     let lines = String::from_utf8(output.stdout).unwrap();

@@ -14,4 +14,5 @@ mod metrics;
 mod promtool;
 mod rules;
 mod serving;
+mod signings;
 mod site;

@@ -3,9 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::site::{Server, Site, mode};
-
-const FREE_PORT: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
+use crate::site::{FREE_PORT, Server, Site, mode};
 
 /// The headers that no answer may lack, and a part of the value of each.
 const STRICT: [(&str, &str); 5] = [

@@ -14,6 +14,9 @@ use tempfile::TempDir;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_modelwatch");
 
+/// The command that serves at a free port.
+pub const FREE_PORT: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
+
 /// Nothing here takes a tenth of it, even on a slow machine.
 const TIME_LIMIT: Duration = Duration::from_mins(2);
 

@@ -10,15 +10,12 @@ use crate::cli::output::Mistake;
 use crate::cli::values;
 use crate::escape;
 use crate::identity::{Certificate, Signer};
-use crate::lookup::{self, BundleIs, CertificateIs, DigestIs, Question, Repository};
+use crate::lookup::{self, BundleIs, CertificateIs, DigestIs, Question, Repository, written};
 use crate::source::rekor_v1::EntryId;
 use crate::watch::Glob;
 
 /// Most signings of one answer: all of them are in memory.
 const MAX_LIMIT: usize = 100_000;
-
-/// Longest name or issuer to look for, in bytes: no certificate has a longer one.
-const MAX_TEXT_BYTES: usize = 4096;
 
 /// The heading of the conditions in `--help`.
 const CONDITIONS: &str = "Conditions (all that are given must hold)";
@@ -28,13 +25,13 @@ const CONDITIONS: &str = "Conditions (all that are given must hold)";
 #[command(group = clap::ArgGroup::new("Condition").required(true).multiple(true))]
 pub(in crate::cli) struct Args {
     /// A name of the signer, as `san` of a watch compares it: a mail address, the URI of a workflow
-    #[arg(long, value_name = "NAME", group = "Condition", help_heading = CONDITIONS, value_parser = text)]
+    #[arg(long, value_name = "NAME", group = "Condition", help_heading = CONDITIONS, value_parser = written::text)]
     identity: Option<String>,
     /// A pattern for a name of the signer, as `san_glob` of a watch: `*` matches any characters
-    #[arg(long, value_name = "GLOB", group = "Condition", help_heading = CONDITIONS, value_parser = text)]
+    #[arg(long, value_name = "GLOB", group = "Condition", help_heading = CONDITIONS, value_parser = written::text)]
     identity_glob: Option<String>,
     /// The OpenID issuer in the certificate, exactly
-    #[arg(long, value_name = "URL", group = "Condition", help_heading = CONDITIONS, value_parser = text)]
+    #[arg(long, value_name = "URL", group = "Condition", help_heading = CONDITIONS, value_parser = written::text)]
     issuer: Option<String>,
     /// The repository in the certificate: its URI, or OWNER/NAME of one of GitHub
     #[arg(long, value_name = "URI", group = "Condition", help_heading = CONDITIONS, value_parser = Repository::parse)]
@@ -55,13 +52,13 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "FILE|SHA256", group = "Condition", help_heading = CONDITIONS)]
     key: Option<PathBuf>,
     /// A commit in the certificate, all of its hexadecimal digits
-    #[arg(long, value_name = "HEX", group = "Condition", help_heading = CONDITIONS, value_parser = commit)]
+    #[arg(long, value_name = "HEX", group = "Condition", help_heading = CONDITIONS, value_parser = written::commit)]
     commit: Option<String>,
     /// The entry with this index, over all trees of the log
-    #[arg(long, value_name = "LOG:N", group = "Condition", help_heading = CONDITIONS, value_parser = entry)]
+    #[arg(long, value_name = "LOG:N", group = "Condition", help_heading = CONDITIONS, value_parser = written::entry)]
     index: Option<(String, u64)>,
     /// The entry with this id: 80 hexadecimal digits, as Rekor v1 names entries, or the 64 of its leaf hash
-    #[arg(long, value_name = "ID", group = "Condition", help_heading = CONDITIONS, value_parser = uuid)]
+    #[arg(long, value_name = "ID", group = "Condition", help_heading = CONDITIONS, value_parser = written::uuid)]
     uuid: Option<EntryId>,
     /// Only what was logged since this date or time, or for this long; what has no trusted time is never left out
     #[arg(long, value_name = "WHEN", value_parser = values::moment)]
@@ -99,36 +96,6 @@ pub(in crate::cli) struct Args {
     /// One JSON object per line, the last one about how far was looked
     #[arg(long)]
     pub(super) json: bool,
-}
-
-fn text(written: &str) -> Result<String, String> {
-    if written.is_empty() || written.len() > MAX_TEXT_BYTES {
-        return Err(format!("a text of 1 to {MAX_TEXT_BYTES} bytes is wanted"));
-    }
-    Ok(written.to_owned())
-}
-
-fn commit(written: &str) -> Result<String, String> {
-    let is_hash =
-        matches!(written.len(), 40 | 64) && written.bytes().all(|digit| digit.is_ascii_hexdigit());
-    if is_hash {
-        Ok(written.to_ascii_lowercase())
-    } else {
-        Err("a commit is 40 or 64 hexadecimal digits: `git rev-parse` prints them".to_owned())
-    }
-}
-
-fn entry(written: &str) -> Result<(String, u64), String> {
-    let parts = written.rsplit_once(':').filter(|(log, _)| !log.is_empty());
-    let (log, index) = parts.ok_or("write LOG:N, such as main:158")?;
-    Ok((log.to_owned(), values::number(index)?))
-}
-
-fn uuid(written: &str) -> Result<EntryId, String> {
-    let folded = written.to_ascii_lowercase();
-    folded
-        .parse()
-        .map_err(|_| "an id is 80 hexadecimal digits, or the 64 of a leaf hash".to_owned())
 }
 
 fn limit(written: &str) -> Result<usize, String> {
@@ -176,9 +143,7 @@ impl Args {
 
 /// A hash that was written instead of the name of a file.
 fn hash(given: &Path) -> Option<[u8; 32]> {
-    let mut hash = [0; 32];
-    hex::decode_to_slice(given.to_str()?, &mut hash).ok()?;
-    Some(hash)
+    written::sha256(given.to_str()?).ok()
 }
 
 /// The one signer that a file names.

@@ -137,7 +137,10 @@ fn next(signing: &Signing) -> String {
         )
     } else {
         let entry = format!("{}:{}", signing.log, signing.index);
-        format!("modelwatch lookup --index {} --json", shell_word(&entry))
+        format!(
+            "modelwatch lookup --index {} --json",
+            escape::shell_word(&entry)
+        )
     }
 }
 
@@ -228,15 +231,6 @@ fn wrap(text: &str, indent: &str, width: Option<usize>, lines: &mut Vec<String>)
     }
 }
 
-/// A word that a shell reads as it is.
-fn shell_word(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.,:/@%+=".contains(&byte);
-    if !text.is_empty() && text.bytes().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,17 +258,5 @@ mod tests {
         let mut whole = Vec::new();
         wrap(text, "", None, &mut whole);
         assert_eq!(whole, [text]);
-    }
-
-    #[test]
-    fn a_hint_is_one_word_to_a_shell() {
-        for (text, word) in [
-            ("main:158", "main:158"),
-            ("two words:1", "'two words:1'"),
-            ("it's $(x):1", r"'it'\''s $(x):1'"),
-            ("", "''"),
-        ] {
-            assert_eq!(shell_word(text), word);
-        }
     }
 }

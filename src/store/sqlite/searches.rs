@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::Row as _;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
+use sqlx::{Encode, Row as _, Type};
 
 use super::batch::push_list;
 use super::fail::Fail;
@@ -89,16 +89,12 @@ async fn search(
                 numbers.extend(of_values(db, sql, hashes, after, limit).await?);
             }
         }
-        SearchKey::Index(index) => {
-            numbers = sqlx::query_scalar(
-                "SELECT number FROM finding WHERE entry_index IS NOT NULL AND entry_index = $1 AND +number > $2 AND leaf_hash IS NOT NULL
-                 AND health = 0 AND fault IS NULL ORDER BY +number LIMIT $3",
-            )
-            .bind(value::integer(*index)?)
-            .bind(after)
-            .bind(i64::from(limit))
-            .fetch_all(&mut *db)
-            .await?;
+        SearchKey::Indexes(indexes) => {
+            let indexes = indexes.iter().map(|index| value::integer(*index));
+            let indexes = indexes.collect::<Result<Vec<i64>, Fail>>()?;
+            let sql =
+                "SELECT number FROM finding WHERE entry_index IS NOT NULL AND entry_index IN (";
+            numbers = of_values(db, sql, &indexes, after, limit).await?;
         }
         SearchKey::Unreadable(watches) => {
             let sql = "SELECT number FROM finding WHERE verdict = 'unreadable' AND watch IS NOT NULL AND watch IN (";
@@ -136,13 +132,16 @@ async fn of_signers(
 }
 
 /// The findings with one of these values, in groups.
-async fn of_values(
+async fn of_values<'q, T>(
     db: &mut SqliteConnection,
     sql: &'static str,
-    values: &[String],
+    values: &'q [T],
     after: i64,
     limit: u32,
-) -> Result<Vec<i64>, Fail> {
+) -> Result<Vec<i64>, Fail>
+where
+    &'q T: Encode<'q, Sqlite> + Type<Sqlite>,
+{
     let mut numbers = Vec::new();
     for group in values.chunks(VALUES) {
         let mut query = QueryBuilder::<Sqlite>::new(sql);

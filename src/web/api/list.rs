@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::cursor;
 use crate::escape;
-use crate::report::Coverage;
 use crate::web::problem::Problem;
 
 /// Most bytes of the items of a page. A page ends with the item that exceeds them, so that it has at least one: signers
@@ -49,7 +48,7 @@ impl Page {
         &self,
         list: &str,
         end: Option<&impl Serialize>,
-        coverage: &Coverage,
+        coverage: &impl Serialize,
     ) -> Result<Response, Problem> {
         let next = end.and_then(|end| cursor::encode(list, end));
         Ok(json_answer(format!(

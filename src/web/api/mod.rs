@@ -1,5 +1,6 @@
 //! `/api/v1`: what the commands print with `--json`, for programs. It is described in docs/api.md.
 
+mod asked;
 mod cursor;
 mod etag;
 mod findings;
@@ -7,6 +8,7 @@ mod list;
 mod parameters;
 mod registrations;
 mod routes;
+mod signings;
 mod status;
 
 pub(super) use routes::router;

@@ -23,6 +23,17 @@ impl Parameters {
         Self(pairs.into_owned().collect())
     }
 
+    /// Whether a parameter is given.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, _)| key == name)
+    }
+
+    /// All that were not taken yet, in the order of the address.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.0.iter();
+        pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// All values of a parameter that may be repeated.
     pub(super) fn all<T>(
         &mut self,

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::get;
 
-use super::{etag, findings, registrations, status};
+use super::{etag, findings, registrations, signings, status};
 use crate::web::site::Site;
 
 pub(in crate::web) fn router() -> Router<Arc<Site>> {
@@ -17,6 +17,7 @@ pub(in crate::web) fn router() -> Router<Arc<Site>> {
         .route("/watches", get(status::watches))
         .route("/watches/{name}", get(status::watch))
         .route("/registrations", get(registrations::list))
+        .route("/signings", get(signings::list))
         .route("/findings", get(findings::list))
         .route("/findings/{id}", get(findings::show))
         .route("/findings/{id}/history", get(findings::history))
