@@ -29,6 +29,22 @@ impl View {
         Ok(Arc::new(SqliteStore::open_read_only(settings).await?))
     }
 
+    /// Opens the existing store for one change by a person, in a connection of its own. A pass waits for a change as it
+    /// waits for one of `modelwatch findings ack`: for milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// The store does not exist or cannot be used.
+    pub async fn writer(&self) -> Result<Arc<dyn Store>, StoreError> {
+        // Opening for writing creates a store. An action must not.
+        self.reader().await?.close().await;
+        let settings = Settings {
+            path: self.database.clone(),
+            routes: self.routes.clone(),
+        };
+        Ok(Arc::new(SqliteStore::open(settings).await?))
+    }
+
     /// Whether a pass over each log has proven everything within this time, as `status --max-age` answers it.
     ///
     /// # Errors

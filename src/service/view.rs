@@ -24,6 +24,9 @@ pub struct View {
     /// The settings of the HTTP server.
     #[cfg(feature = "web")]
     pub web: Option<crate::config::WebSettings>,
+    /// The channels of each finding: an acknowledgement is told on those that take it.
+    #[cfg(feature = "web")]
+    pub(super) routes: crate::finding::Routes,
     /// The rules of the monitor, which a look-up compares with its question.
     #[cfg(feature = "web")]
     pub(super) rules: Arc<LazyRules>,
@@ -50,6 +53,8 @@ impl Setup {
             database: self.config.database.clone(),
             #[cfg(feature = "web")]
             web: self.config.web.clone(),
+            #[cfg(feature = "web")]
+            routes: super::stores::routes(&self.config),
             #[cfg(feature = "web")]
             rules: Arc::clone(&self.rules),
             logs: self.logs().to_vec(),

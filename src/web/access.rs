@@ -1,12 +1,11 @@
 //! Who asks: everyone, a person or program with the token, or a user whom the proxy has authenticated.
 
-use std::fmt;
-
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 
+use super::caller::Caller;
 use super::listener::Peer;
 use super::session::{Sessions, is_same};
 use crate::config::{Access, Listen, ProxyAccess, WebSettings};
@@ -17,27 +16,6 @@ const PROXY_SECRET: &str = "x-modelwatch-proxy";
 
 /// Longest name of a user, in bytes.
 const MAX_USER_BYTES: usize = 256;
-
-/// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Caller {
-    /// Nothing is known: nothing has to be proven.
-    Anyone,
-    /// Somebody who knows the token.
-    HasToken,
-    /// This user, by the proxy.
-    User(String),
-}
-
-impl fmt::Display for Caller {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Anyone => "a client",
-            Self::HasToken => "a client with the token",
-            Self::User(name) => name,
-        })
-    }
-}
 
 /// Why a request is not answered.
 #[derive(Debug, thiserror::Error)]
@@ -66,15 +44,11 @@ pub(super) async fn caller(
         Access::Token(source) => {
             let token = source.read().await?;
             let token = token.expose_secret();
-            let is_known = match bearer(headers) {
-                Some(sent) => is_same(token, sent),
-                None => sessions.has_valid(headers, token, now),
+            let caller = match bearer(headers) {
+                Some(sent) => is_same(token, sent).then_some(Caller::Bearer),
+                None => sessions.valid(headers, token, now).map(Caller::Session),
             };
-            if is_known {
-                Ok(Caller::HasToken)
-            } else {
-                Err(Refusal::NeedsToken)
-            }
+            caller.ok_or(Refusal::NeedsToken)
         }
         Access::Proxy(proxy) => user(proxy, &settings.listen, peer, headers).await,
     }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use axum::http::header::HOST;
+use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri};
 use url::Url;
@@ -23,10 +23,19 @@ pub(super) fn is_ours(uri: &Uri, headers: &HeaderMap, base_url: Option<&Url>) ->
     names.all(|name| is_ours_by_name(name, base_url))
 }
 
-/// Whether the host of this URL is ours.
-pub(super) fn is_our_host(url: &Url, base_url: Option<&Url>) -> bool {
-    url.host_str()
-        .is_some_and(|host| is_ours_by_name(host, base_url))
+/// Whether a form or a script of this site sends a request: browsers name the site in `Origin`. Programs do not have to.
+pub(super) fn is_from_here(headers: &HeaderMap, base_url: Option<&Url>) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else {
+        return true;
+    };
+    let origin = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| Url::parse(origin).ok());
+    origin.is_some_and(|origin| {
+        let host = origin.host_str();
+        host.is_some_and(|host| is_ours_by_name(host, base_url))
+    })
 }
 
 fn is_ours_by_name(name: &str, base_url: Option<&Url>) -> bool {

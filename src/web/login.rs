@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
-use axum::http::header::{CONTENT_TYPE, LOCATION, ORIGIN, SET_COOKIE};
+use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use secrecy::ExposeSecret as _;
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
 use super::guard::{plain, unreadable_secret};
 use super::host;
@@ -49,7 +49,7 @@ pub(super) async fn submit(
     let Access::Token(source) = &settings.access else {
         return plain(StatusCode::NOT_FOUND, "there is no token to sign in with");
     };
-    if !is_from_here(&headers, settings.base_url.as_ref()) {
+    if !host::is_from_here(&headers, settings.base_url.as_ref()) {
         return plain(StatusCode::FORBIDDEN, "the form is of another site");
     }
     let Ok(form_bytes) = to_bytes(body, MAX_FORM_BYTES).await else {
@@ -86,18 +86,6 @@ pub(super) async fn submit(
     headers.insert(SET_COOKIE, cookie);
     headers.insert(LOCATION, HeaderValue::from_static("/"));
     answer
-}
-
-/// Browsers name the site of a form. Programs do not have to.
-fn is_from_here(headers: &HeaderMap, base_url: Option<&Url>) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else {
-        return true;
-    };
-    let origin = origin
-        .to_str()
-        .ok()
-        .and_then(|origin| Url::parse(origin).ok());
-    origin.is_some_and(|origin| host::is_our_host(&origin, base_url))
 }
 
 fn form(status: StatusCode, note: &str) -> Response {

@@ -7,26 +7,32 @@ use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 use jiff::{SignedDuration, Timestamp};
 
+use super::caller::Caller;
+
 /// How long a session lasts.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(12);
 
 /// The name of the cookie.
 const NAME: &str = "modelwatch_session";
 
-/// Makes and checks sessions. The key exists only in this process, so a restart ends all sessions.
-pub(super) struct Sessions(hmac::Key);
+/// Makes and checks sessions. The keys exist only in this process, so a restart ends all sessions.
+pub(super) struct Sessions {
+    sessions: hmac::Key,
+    forms: hmac::Key,
+}
 
 impl Sessions {
     pub(super) fn new() -> io::Result<Self> {
-        let mut key = [0; 32];
-        rand::fill(&mut key).map_err(|_| io::Error::other("there are no random numbers"))?;
-        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &key)))
+        Ok(Self {
+            sessions: new_key()?,
+            forms: new_key()?,
+        })
     }
 
     /// The value of `Set-Cookie` for a new session. `is_https`: browsers reach the server by https only.
     pub(super) fn begin(&self, token: &str, is_https: bool, now: Timestamp) -> String {
         let expires = now.saturating_add(LIFETIME).map_or(0, Timestamp::as_second);
-        let proof = hmac::sign(&self.0, &statement(expires, token));
+        let proof = hmac::sign(&self.sessions, &statement(expires, token));
         let secure = if is_https { "; Secure" } else { "" };
         format!(
             "{NAME}={expires}.{}; Max-Age={}; Path=/; HttpOnly; SameSite=Strict{secure}",
@@ -35,15 +41,33 @@ impl Sessions {
         )
     }
 
-    /// Whether a request has a session that was begun with this token and lasts.
-    pub(super) fn has_valid(&self, headers: &HeaderMap, token: &str, now: Timestamp) -> bool {
+    /// The session of a request that was begun with this token and lasts: the value of its cookie.
+    pub(super) fn valid(&self, headers: &HeaderMap, token: &str, now: Timestamp) -> Option<String> {
         let cookies = headers.get_all(COOKIE).iter();
         let cookies = cookies
             .filter_map(|header| header.to_str().ok())
             .flat_map(|header| header.split(';'));
         cookies
             .filter_map(|cookie| cookie.trim().strip_prefix(NAME)?.strip_prefix('='))
-            .any(|value| self.is_valid(value, token, now))
+            .find(|value| self.is_valid(value, token, now))
+            .map(str::to_owned)
+    }
+
+    /// What a browser has to send with an action, so that no page of another site can send it (CSRF): the same for all
+    /// forms of a session, or of a user. `None`: the caller is no browser, which sends its cookies by itself.
+    pub(super) fn form_token(&self, caller: &Caller) -> Option<String> {
+        Some(hex::encode(hmac::sign(
+            &self.forms,
+            &form_statement(caller)?,
+        )))
+    }
+
+    /// Whether this is what [`Self::form_token`] gave the caller.
+    pub(super) fn is_form_token(&self, caller: &Caller, sent: &str) -> bool {
+        let (Some(statement), Ok(sent)) = (form_statement(caller), hex::decode(sent)) else {
+            return false;
+        };
+        hmac::verify(&self.forms, &statement, &sent).is_ok()
     }
 
     fn is_valid(&self, value: &str, token: &str, now: Timestamp) -> bool {
@@ -53,9 +77,25 @@ impl Sessions {
         let (Ok(expires), Ok(proof)) = (expires.parse::<i64>(), hex::decode(proof)) else {
             return false;
         };
-        let is_proven = hmac::verify(&self.0, &statement(expires, token), &proof).is_ok();
+        let is_proven = hmac::verify(&self.sessions, &statement(expires, token), &proof).is_ok();
         is_proven && now.as_second() < expires
     }
+}
+
+fn new_key() -> io::Result<hmac::Key> {
+    let mut key = [0; 32];
+    rand::fill(&mut key).map_err(|_| io::Error::other("there are no random numbers"))?;
+    Ok(hmac::Key::new(hmac::HMAC_SHA256, &key))
+}
+
+/// What the token of a form proves. The first byte keeps users and sessions apart.
+fn form_statement(caller: &Caller) -> Option<Vec<u8>> {
+    let (kind, name) = match caller {
+        Caller::Anyone | Caller::Bearer => return None,
+        Caller::Session(cookie) => (b's', cookie),
+        Caller::User(name) => (b'u', name),
+    };
+    Some([&[kind], name.as_bytes()].concat())
 }
 
 /// What a session proves. Another token ends the sessions of the old one.
@@ -95,12 +135,16 @@ mod tests {
         };
         let valid = headers(value);
         let end = now + LIFETIME;
-        assert!(sessions.has_valid(&valid, "s3cret", now));
-        assert!(sessions.has_valid(&valid, "s3cret", end - SignedDuration::from_secs(1)));
-        assert!(!sessions.has_valid(&valid, "s3cret", end));
-        assert!(!sessions.has_valid(&valid, "other", now));
+        assert!(sessions.valid(&valid, "s3cret", now).is_some());
+        assert!(
+            sessions
+                .valid(&valid, "s3cret", end - SignedDuration::from_secs(1))
+                .is_some()
+        );
+        assert!(sessions.valid(&valid, "s3cret", end).is_none());
+        assert!(sessions.valid(&valid, "other", now).is_none());
         let restarted = Sessions::new().expect("random numbers");
-        assert!(!restarted.has_valid(&valid, "s3cret", now));
+        assert!(restarted.valid(&valid, "s3cret", now).is_none());
         let later = value.replace("=1043200.", "=1043201.");
         assert_ne!(later, value);
         for forged in [
@@ -109,10 +153,37 @@ mod tests {
             "modelwatch_session=1.zz",
             "x",
         ] {
-            assert!(
-                !sessions.has_valid(&headers(forged), "s3cret", now),
+            assert_eq!(
+                sessions.valid(&headers(forged), "s3cret", now),
+                None,
                 "{forged}"
             );
+        }
+    }
+
+    #[test]
+    fn the_token_of_a_form_is_of_one_session_or_user() {
+        let sessions = Sessions::new().expect("random numbers");
+        let callers = [
+            Caller::Session("jane".to_owned()),
+            Caller::Session("bob".to_owned()),
+            Caller::User("jane".to_owned()),
+        ];
+        for caller in &callers {
+            let token = sessions.form_token(caller).expect("a token");
+            for other in &callers {
+                let is_own = sessions.is_form_token(other, &token);
+                assert_eq!(is_own, caller == other, "{caller:?} {other:?}");
+            }
+            let restarted = Sessions::new().expect("random numbers");
+            assert!(!restarted.is_form_token(caller, &token));
+            for wrong in ["", "00", "zz", &token[2..], &format!("{token}00")] {
+                assert!(!sessions.is_form_token(caller, wrong), "{wrong}");
+            }
+        }
+        for caller in [Caller::Anyone, Caller::Bearer] {
+            assert_eq!(sessions.form_token(&caller), None);
+            assert!(!sessions.is_form_token(&caller, ""));
         }
     }
 

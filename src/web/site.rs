@@ -12,6 +12,9 @@ use crate::store::{Store, StoreError};
 /// Requests that read the store at the same time; others wait. The passes of the monitor need the processor and the disk.
 const READERS: usize = 4;
 
+/// Changes of the store at the same time. They wait for each other in the store anyway.
+const WRITERS: usize = 1;
+
 /// What a server shows, and to whom.
 pub struct Site {
     views: watch::Receiver<Arc<View>>,
@@ -19,6 +22,7 @@ pub struct Site {
     fixed: Option<WebSettings>,
     pub(super) sessions: Sessions,
     readers: Semaphore,
+    writers: Semaphore,
 }
 
 /// The opened store of one request.
@@ -43,6 +47,7 @@ impl Site {
             fixed,
             sessions: Sessions::new()?,
             readers: Semaphore::new(READERS),
+            writers: Semaphore::new(WRITERS),
         })
     }
 
@@ -68,6 +73,22 @@ impl Site {
         let permit = self.readers.acquire().await.ok();
         let view = self.view();
         let store = view.reader().await?;
+        Ok(Reading {
+            view,
+            store,
+            _permit: permit,
+        })
+    }
+    /// Opens the store for one change. The request is to be read before, and the answer to be sent after: so a slow client
+    /// holds nothing that a pass waits for.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be used.
+    pub(super) async fn write(&self) -> Result<Reading<'_>, StoreError> {
+        let permit = self.writers.acquire().await.ok();
+        let view = self.view();
+        let store = view.writer().await?;
         Ok(Reading {
             view,
             store,

@@ -62,3 +62,25 @@ pub fn copy_findings(site: &Site, numbers: Range<i64>) {
             .unwrap();
     });
 }
+
+/// Copies every finding of a watch to another watch, as if both selected the same signings.
+pub fn copy_to_watch(site: &Site, name: &str) {
+    run(site, async |db| {
+        let columns: Vec<String> = sqlx::query_scalar(
+            "SELECT name FROM pragma_table_info('finding') WHERE name NOT IN ('number', 'id', 'watch')",
+        )
+        .fetch_all(&mut *db)
+        .await
+        .unwrap();
+        let columns = columns.join(", ");
+        let sql = format!(
+            "INSERT INTO finding (id, watch, {columns})
+             SELECT unhex(printf('%032x', 2000000 + number)), $1, {columns} FROM finding WHERE watch IS NOT NULL"
+        );
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(name.to_owned())
+            .execute(db)
+            .await
+            .unwrap();
+    });
+}

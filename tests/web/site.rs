@@ -153,13 +153,18 @@ impl Server {
 
     /// POST of a form.
     pub fn post(&self, path: &str, headers: &[&str], form: &str) -> Answer {
+        self.post_as("application/x-www-form-urlencoded", path, headers, form)
+    }
+
+    /// POST of a body of this media type.
+    pub fn post_as(&self, media_type: &str, path: &str, headers: &[&str], body: &str) -> Answer {
         let mut lines = headers.join("\r\n");
         if !lines.is_empty() {
             lines += "\r\n";
         }
         self.send(&format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n{lines}Connection: close\r\n\r\n{form}",
-            form.len()
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n{lines}Connection: close\r\n\r\n{body}",
+            body.len()
         ))
     }
 }

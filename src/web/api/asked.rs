@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::parameters::Parameters;
-use super::signings::LIST;
 use crate::config;
 use crate::escape;
 use crate::lookup::{Coverage, DigestIs, LookupError, Question, Repository, WhyKind, written};
 use crate::watch::Glob;
 use crate::web::problem::Problem;
+
+/// The list's name in its cursors.
+pub(super) const LIST: &str = "signings";
 
 /// The conditions; one of them has to be given.
 const CONDITIONS: [&str; 10] = [

@@ -12,9 +12,10 @@ use super::list::{Page, object};
 use super::parameters::{Parameters, word};
 use crate::clock;
 use crate::config;
-use crate::finding::{FindingId, Severity, State as FindingState, Verdict};
+use crate::finding::{Severity, State as FindingState, Verdict};
 use crate::report::finding;
 use crate::store::{FindingPlace, FindingQuery, FindingRecord, Findings};
+use crate::web::handling;
 use crate::web::problem::Problem;
 use crate::web::site::{Reading, Site};
 
@@ -178,8 +179,7 @@ async fn page(
 
 /// The finding with this id, in full.
 async fn record(store: &dyn Findings, id: &str) -> Result<FindingRecord, Problem> {
-    let absent =
-        || Problem::absent("there is no finding with this id: it has 32 hexadecimal digits");
-    let id: FindingId = id.parse().map_err(|_| absent())?;
-    store.finding(&id.to_string()).await?.ok_or_else(absent)
+    let id = handling::id(id)?;
+    let record = store.finding(&id.to_string()).await?;
+    record.ok_or_else(handling::unknown)
 }

@@ -1,5 +1,6 @@
 //! `/api/v1`: what the commands print with `--json`, for programs. It is described in docs/api.md.
 
+mod actions;
 mod asked;
 mod cursor;
 mod etag;

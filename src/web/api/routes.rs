@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn;
-use axum::routing::get;
+use axum::routing::{get, post};
 
-use super::{etag, findings, registrations, signings, status};
+use super::{actions, etag, findings, registrations, signings, status};
 use crate::web::site::Site;
 
 pub(in crate::web) fn router() -> Router<Arc<Site>> {
@@ -21,5 +21,9 @@ pub(in crate::web) fn router() -> Router<Arc<Site>> {
         .route("/findings", get(findings::list))
         .route("/findings/{id}", get(findings::show))
         .route("/findings/{id}/history", get(findings::history))
+        .route("/findings/{id}/ack", post(actions::ack))
+        .route("/findings/{id}/reopen", post(actions::reopen))
+        .route("/findings/{id}/note", post(actions::note))
+        .route("/session", get(actions::session))
         .layer(from_fn(etag::add))
 }

@@ -8,15 +8,12 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::asked::{Asked, asked};
+use super::asked::{Asked, LIST, asked};
 use super::list::Page;
 use crate::clock;
 use crate::lookup::{Coverage, Item, Pages, World};
 use crate::web::problem::Problem;
 use crate::web::site::{Reading, Site};
-
-/// The list's name in its cursors.
-pub(super) const LIST: &str = "signings";
 
 /// Most findings that one request examines, in addition to the last hundred: a second of work.
 const MAX_EXAMINED: usize = 10_000;
