@@ -5,11 +5,15 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use regex::Regex;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 8] = [
     "modelwatch.service",
     "Containerfile",
     "github-workflow.yml",
-    "README.md",
+    "laptop.md",
+    "cron.md",
+    "systemd.md",
+    "container.md",
+    "github.md",
 ];
 
 fn read(path: &str) -> String {
@@ -132,9 +136,9 @@ fn a_call_of_something_else_is_noticed() {
 fn the_man_page_is_installed_where_the_unit_names_it() {
     let unit = read("deploy/modelwatch.service");
     assert!(unit.contains("\nDocumentation=man:modelwatch(1)\n"));
-    let readme = read("deploy/README.md");
+    let page = read("deploy/systemd.md");
     // Section 1 on the usual path of `man`.
-    assert!(readme.contains("modelwatch man /usr/local/share/man/man1"));
+    assert!(page.contains("modelwatch man /usr/local/share/man/man1"));
     let pages = tempfile::tempdir().expect("a directory");
     let done = Command::new(env!("CARGO_BIN_EXE_modelwatch"))
         .arg("man")

@@ -20,6 +20,11 @@ pub fn pages() -> Vec<Page> {
         "CONTRIBUTING.md",
         "SECURITY.md",
         "deploy/README.md",
+        "deploy/laptop.md",
+        "deploy/cron.md",
+        "deploy/systemd.md",
+        "deploy/container.md",
+        "deploy/github.md",
         "crates/tlog/README.md",
         "crates/model-signing/README.md",
     ]
