@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Who registered a signing; ordered, the strongest is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub enum Authority {
     /// Whoever signed, or could have: a thief of the signing workflow can register so too.
     Signer,

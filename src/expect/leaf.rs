@@ -72,7 +72,12 @@ mod tests {
         let bundle = model_signing::bundle::Bundle::parse(BUNDLE).expect("a bundle");
         let certificate = bundle.leaf_certificate().expect("a certificate").to_vec();
         let certificate = Certificate::parse(certificate).expect("a certificate");
-        let keys = [KeyType::P256, KeyType::P384, KeyType::P521, KeyType::Ed25519];
+        let keys = [
+            KeyType::P256,
+            KeyType::P384,
+            KeyType::P521,
+            KeyType::Ed25519,
+        ];
         let rsa = [2048, 3072, 4096].map(|bits| KeyType::Rsa { bits });
         let hashes = [
             (HashAlgorithm::Sha256, 32),

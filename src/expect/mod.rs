@@ -28,10 +28,12 @@ pub use replay::{Part, RegisteredSigning, SignedAs};
 
 /// A signing that its owner has registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct Expectation {
     /// RFC 6962 leaf hashes of the possible entries, without repetition: one for each form in which a log of any
     /// version may store exactly this signature with this certificate.
     #[serde(with = "hex_list")]
+    #[cfg_attr(feature = "web", schema(value_type = Vec<String>))]
     pub leaf_hashes: Vec<[u8; 32]>,
     /// The digest of the signed content: of an envelope's payload, or of the file; as `sha256:hex`.
     pub digest: String,
@@ -42,6 +44,7 @@ pub struct Expectation {
     /// SHA-256 of the TBSCertificate in a certificate transparency log: see [`Certificate::logged_sha256`]. `None` in
     /// registrations of an earlier version.
     #[serde(with = "hex_option", default)]
+    #[cfg_attr(feature = "web", schema(value_type = Option<String>))]
     pub logged_sha256: Option<[u8; 32]>,
     /// The values in every entry of this signing, no matter who logs it. `None` in registrations of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,6 +63,7 @@ pub struct Expectation {
 
 /// What was signed, as far as findings state it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct KnownStatement {
     /// Whether its predicate is that of a model signature.
     pub model: bool,
@@ -86,6 +90,7 @@ impl KnownStatement {
 
 /// A log entry that a bundle names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct NamedEntry {
     /// The log's id in hex, as the bundle gives it. Rekor v1: SHA-256 of its key; v2: the key id of its checkpoints.
     pub log_id: String,

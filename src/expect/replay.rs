@@ -16,6 +16,7 @@ use crate::identity::{Certificate, KeyType, der};
 
 /// A registered signing, as entries of any kind hold it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct RegisteredSigning {
     /// As [`SignedAs::signature`], hex.
     pub signature_sha256: String,

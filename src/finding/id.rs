@@ -13,6 +13,8 @@ use super::Verdict;
 /// The first 16 bytes of SHA-256 over the subject of the finding. Evidence, severity and the verdict of a signing are
 /// not included: they may change later, the id does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "web", schema(value_type = String, pattern = "^[0-9a-f]{32}$"))]
 pub struct FindingId([u8; 16]);
 
 impl FindingId {

@@ -34,6 +34,7 @@ use crate::identity::{Chain, San};
 /// `watch` is null for findings about a log, `index` if there is no entry, `in_shape` without a `shape`, `proven` for
 /// findings about a log; `log` and `origin` if there is no log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct Finding {
     /// Stable over repeats, restarts and changes of the verdict.
     pub id: FindingId,
@@ -82,6 +83,7 @@ pub struct Finding {
     pub state: State,
     /// For `log-fault`: which promise the log broke.
     #[serde(with = "fault_word", default)]
+    #[cfg_attr(feature = "web", schema(value_type = Option<String>))]
     pub fault: Option<FaultKind>,
     /// One sentence for a person. It may contain text from the log: escape it where it is shown.
     pub summary: String,

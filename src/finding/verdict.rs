@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The kind of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub enum Verdict {
     /// Exactly a signing that the owner registered.
     Expected,
@@ -218,6 +219,8 @@ impl std::fmt::Display for Verdict {
 /// The state of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "web", schema(as = FindingState))]
 pub enum State {
     /// A person should examine it.
     Open,

@@ -13,6 +13,7 @@ use super::{Anomaly, Certificate, CertificateError, CtLog, SignatureError};
 /// Whether the trusted root covers a signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub enum Chain {
     /// Signatures lead from the certificate to a CA of the trusted root.
     Trusted,

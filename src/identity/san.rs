@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The type of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub enum SanType {
     /// `rfc822Name`.
     Email,
@@ -45,6 +46,7 @@ impl std::fmt::Display for SanType {
 
 /// One name. The value is unchanged from the certificate or key: with its case, not escaped, with any characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct San {
     /// Its type.
     #[serde(rename = "type")]

@@ -17,6 +17,8 @@ pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(2);
 /// Why an answer is not complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "web", schema(as = LookupWhyKind))]
 pub enum WhyKind {
     /// Entries were not read or not proven, or the log broke a promise.
     Unread,
@@ -54,6 +56,8 @@ impl WhyKind {
 
 /// One reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "web", schema(as = LookupWhy))]
 pub struct Why {
     /// The log; `None`: it is about the question.
     pub log: Option<String>,
@@ -65,6 +69,8 @@ pub struct Why {
 
 /// How far a lookup looked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "web", schema(as = LookupCoverage))]
 pub struct Coverage {
     /// `coverage`.
     #[serde(rename = "type")]

@@ -13,6 +13,8 @@ use crate::report::log::ReadingMode;
 /// Where a signing was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "web", schema(as = LookupSource))]
 pub enum Source {
     /// In the database.
     Finding,
@@ -25,6 +27,7 @@ pub enum Source {
 /// What shows that a signing is of the digest that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub enum Matched {
     /// The entry itself.
     Entry,
@@ -36,6 +39,7 @@ pub enum Matched {
 
 /// A finding about a signing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct FindingRef {
     /// Its id.
     pub id: FindingId,
@@ -51,6 +55,7 @@ pub struct FindingRef {
 
 /// A signing that meets all conditions, in an entry that is proven.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct Signing {
     /// `signing`.
     #[serde(rename = "type")]
@@ -97,6 +102,7 @@ pub struct Signing {
 
 /// An entry that may be what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct Unproven {
     /// `unproven`.
     #[serde(rename = "type")]
@@ -115,6 +121,8 @@ pub struct Unproven {
 
 /// What was looked at of one tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "web", schema(as = LookupLogCoverage))]
 pub struct LogCoverage {
     /// The log's name.
     pub log: String,

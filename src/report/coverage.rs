@@ -11,6 +11,7 @@ use super::log::{LogStatus, ReadingMode};
 
 /// The extent to which the logs were read, proven and compared with every watch.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct Coverage {
     /// Every log was read in full from its first position on, and proven up to its end within the time that was asked for,
     /// and every watch was compared with all of it.
@@ -22,6 +23,7 @@ pub struct Coverage {
 
 /// A reason why something may be missing.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct Unanswered {
     /// The log; `None`: all of them.
     pub log: Option<String>,
@@ -33,6 +35,7 @@ pub struct Unanswered {
 
 /// The part of one log that is read and proven.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 struct LogCoverage {
     log: String,
     origin: Option<String>,

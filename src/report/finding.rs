@@ -1,13 +1,16 @@
 //! One finding: in a message, in a table, in full, and for programs.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
-use serde_json::json;
+use jiff::Timestamp;
+use serde::Serialize;
 
 use super::{cell, time};
 use crate::escape;
 use crate::finding::{Class, Finding, State, Verdict};
 use crate::identity::Chain;
-use crate::store::{Action, FindingRecord, HistoryRow};
+use crate::store::{Action, FindingRecord, HistoryRow, KnownPayload};
 
 /// Most names of one certificate that are shown; real ones have one.
 const SANS_SHOWN: usize = 5;
@@ -317,21 +320,68 @@ pub fn history_line(row: &HistoryRow) -> String {
 }
 
 /// A finding with its evidence, history and alerts, for programs.
-pub fn record_json(record: &FindingRecord) -> serde_json::Value {
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "web", schema(as = FindingRecord))]
+pub struct RecordJson<'a> {
+    /// The finding.
+    finding: &'a Finding,
+    /// What became of it, oldest first.
+    history: &'a [HistoryRow],
+    /// The alerts that it is in.
+    alerts: Vec<AlertJson<'a>>,
+    /// What it rests on.
+    evidence: EvidenceJson<'a>,
+}
+
+/// An alert that a finding is in.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "web", schema(as = FindingAlert))]
+struct AlertJson<'a> {
+    /// The name of the channel.
+    channel: &'a str,
+    /// The id of the alert.
+    id: &'a str,
+    /// When it was delivered; null: not yet.
+    delivered: Option<Timestamp>,
+}
+
+/// What a finding rests on.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "web", schema(as = FindingEvidence))]
+struct EvidenceJson<'a> {
+    /// The certificate in DER, as base64.
+    certificate: Option<String>,
+    /// The leaf, as base64.
+    leaf: Option<String>,
+    /// The signed notes that contradict each other.
+    notes: Vec<Cow<'a, str>>,
+    /// What was signed, if a bundle showed it.
+    payload: Option<&'a KnownPayload>,
+}
+
+/// A finding, as `findings show --json` writes it.
+pub fn record_json(record: &FindingRecord) -> RecordJson<'_> {
     let encode = |bytes: &Vec<u8>| base64::engine::general_purpose::STANDARD.encode(bytes);
-    json!({
-        "finding": record.finding,
-        "history": record.history,
-        "alerts": record.alerts.iter().map(|(channel, alert, delivered)| json!({
-            "channel": channel, "id": alert, "delivered": delivered,
-        })).collect::<Vec<_>>(),
-        "evidence": {
-            "certificate": record.evidence.certificate.as_ref().map(encode),
-            "leaf": record.evidence.leaf.as_ref().map(encode),
-            "notes": record.evidence.notes.iter()
-                .map(|note| String::from_utf8_lossy(note).into_owned())
-                .collect::<Vec<_>>(),
-            "payload": record.payload,
+    let alerts = record.alerts.iter();
+    let notes = record.evidence.notes.iter();
+    RecordJson {
+        finding: &record.finding,
+        history: &record.history,
+        alerts: alerts
+            .map(|(channel, id, delivered)| AlertJson {
+                channel,
+                id,
+                delivered: *delivered,
+            })
+            .collect(),
+        evidence: EvidenceJson {
+            certificate: record.evidence.certificate.as_ref().map(encode),
+            leaf: record.evidence.leaf.as_ref().map(encode),
+            notes: notes.map(|note| String::from_utf8_lossy(note)).collect(),
+            payload: record.payload.as_ref(),
         },
-    })
+    }
 }

@@ -46,6 +46,7 @@ impl StoredLogs {
 /// How a log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub enum ReadingMode {
     /// Every entry is read.
     Tail,
@@ -64,6 +65,7 @@ impl fmt::Display for ReadingMode {
 
 /// One log, as `status --json` writes it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct LogStatus {
     pub name: String,
     /// `None`: it is not known before there is a trusted root.
@@ -84,11 +86,13 @@ pub struct LogStatus {
     pub lookups: Option<LookupStatus>,
     /// The name under which its look-ups are stored.
     #[serde(skip)]
+    #[cfg_attr(feature = "web", schema(ignore))]
     pub guide: Option<LogId>,
 }
 
 /// The state of the queue of look-ups of a guided log.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct LookupStatus {
     /// Names that wait to be looked up.
     pub due: u64,
@@ -99,6 +103,7 @@ pub struct LookupStatus {
 /// One tree of a Rekor v1 log. Its positions count within it; `base` converts them to those of the log. There are none
 /// if its checkpoint was never verified.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 struct TreeStatus {
     origin: String,
     base: Option<u64>,

@@ -23,7 +23,7 @@ pub use coverage::Coverage;
 pub use metrics::{LastPass, Metrics};
 pub use outcome::Outcome;
 pub use pass::{PassResult, PassSummary, unread};
-pub use registration::registration_json;
+pub use registration::{RegistrationJson, registration_json};
 pub use status::{
     AlertStatus, DaemonStatus, FindingStatus, NotFollowedStatus, Status, TrustStatus, WatchStatus,
 };

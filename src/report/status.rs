@@ -19,6 +19,7 @@ const LISTED_WATCHES: usize = 20;
 
 /// The whole state, as in `status --json`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct Status {
     contract: u32,
     /// The running daemon.
@@ -29,6 +30,7 @@ pub struct Status {
     /// The logs.
     pub logs: Vec<LogStatus>,
     /// The watches.
+    #[cfg_attr(feature = "web", schema(value_type = Vec<WatchSchema>))]
     pub watches: Vec<WatchStatus>,
     /// The alerts.
     pub alerts: AlertStatus,
@@ -38,10 +40,12 @@ pub struct Status {
 
 /// The running daemon, and how its configuration compares with the file.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct DaemonStatus {
     /// Its process id.
     pub process: u32,
     /// Its configuration, as an absolute path.
+    #[cfg_attr(feature = "web", schema(value_type = String))]
     pub file: PathBuf,
     /// When the daemon read it.
     pub loaded: Timestamp,
@@ -51,6 +55,7 @@ pub struct DaemonStatus {
 
 /// The trusted root, as far as it is known without a request.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct TrustStatus {
     /// The repository or file.
     pub source: String,
@@ -70,6 +75,7 @@ pub struct TrustStatus {
 
 /// A log of the trusted root that is not followed.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct NotFollowedStatus {
     /// Its name and kind.
     pub log: String,
@@ -99,12 +105,25 @@ struct Tree {
 
 /// The part of a tree that a watch covers.
 #[derive(Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub(super) struct WatchOnLog<'a> {
     pub(super) log: &'a str,
     origin: &'a str,
     /// From here on everything up to `seen` was matched.
     from: u64,
     pub(super) gaps: &'a [(u64, u64)],
+}
+
+/// What the serialization of [`WatchStatus`] writes.
+#[cfg(feature = "web")]
+#[derive(utoipa::ToSchema)]
+#[schema(as = WatchStatus)]
+#[expect(dead_code, reason = "it describes a form of JSON")]
+struct WatchSchema<'a> {
+    /// Its name in the configuration.
+    name: &'a str,
+    /// The trees that were read.
+    logs: Vec<WatchOnLog<'a>>,
 }
 
 impl Serialize for WatchStatus {
@@ -125,6 +144,7 @@ impl Serialize for WatchStatus {
 
 /// The alerts of all channels.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct AlertStatus {
     pending: u64,
     failed: u64,
@@ -134,6 +154,7 @@ pub struct AlertStatus {
 
 /// The numbers of open findings.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct FindingStatus {
     security: u64,
     health: u64,

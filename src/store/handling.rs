@@ -44,6 +44,7 @@ pub enum HandlingOutcome {
 /// What a row of history records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub enum Action {
     /// The finding was seen for the first time.
     Seen,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// Why a pass failed: the `error` of a log in `status --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct PassError {
     /// The kind, for programs.
     pub kind: PassErrorKind,
@@ -15,6 +16,8 @@ pub struct PassError {
 
 /// The kind of a [`PassError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "web", schema(rename_all = "kebab-case"))]
 pub enum PassErrorKind {
     /// The newest checkpoint could not be verified.
     UnverifiableCheckpoint,

@@ -113,6 +113,7 @@ pub struct FindingRecord {
 
 /// The statement that a bundle showed for the digest in an entry.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct KnownPayload {
     /// Its type and subjects in words. The signer chose the text.
     pub statement: String,
@@ -122,6 +123,7 @@ pub struct KnownPayload {
 
 /// One change of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct HistoryRow {
     /// The time.
     pub at: Timestamp,

@@ -3,7 +3,7 @@
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 
 use super::log;
 use crate::escape;
@@ -69,18 +69,34 @@ impl From<StoreError> for Problem {
     }
 }
 
+/// Why a request is refused (RFC 9457).
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemJson {
+    /// `about:blank`: the status says what kind of problem it is.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The name of the status.
+    title: &'static str,
+    /// The status of the answer.
+    status: u16,
+    /// One sentence for a person, with what to do.
+    detail: String,
+    /// The parameter, or the field of the body, that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<String>,
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut problem = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        if let Some(parameter) = self.parameter {
-            problem["parameter"] = parameter.into();
-        }
-        // A map with names as keys is always JSON.
+        let problem = ProblemJson {
+            kind: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: self.detail,
+            parameter: self.parameter,
+        };
+        // Texts and numbers are always JSON.
         let body = escape::json(&problem).unwrap_or_default();
         let mut answer = (self.status, body).into_response();
         let problem = HeaderValue::from_static(PROBLEM);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::list::object;
 use super::parameters::Parameters;
-use crate::report::finding;
+use crate::report::finding::{RecordJson, record_json};
 use crate::store::Handling;
 use crate::web::caller::Caller;
 use crate::web::handling;
@@ -26,24 +26,33 @@ const CSRF: &str = "x-modelwatch-csrf";
 const MAX_ACTION_BYTES: usize = 6 * handling::MAX_REASON_BYTES + 1024;
 
 /// The body of an action.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Action {
+#[schema(as = ActionRequest)]
+pub(super) struct Action {
+    /// Why: at most 4,096 bytes. It is kept with the finding.
+    #[schema(min_length = 1, max_length = 4096)]
     reason: String,
 }
 
 /// The answer to an action.
-#[derive(Serialize)]
-struct Done {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = ActionAnswer)]
+pub(super) struct Done<'a> {
+    /// `false`: the finding was acknowledged, resolved or open before.
     changed: bool,
-    finding: serde_json::Value,
+    /// The finding as it is now.
+    finding: RecordJson<'a>,
 }
 
 /// Who the caller is.
-#[derive(Serialize)]
-struct Session<'a> {
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Session<'a> {
+    /// The author of the caller's actions; null: nothing is known of the caller.
     author: Option<&'a str>,
+    /// Whether the caller may act.
     actions: bool,
+    /// What a browser has to send in `X-Modelwatch-CSRF` with an action; null: nothing.
     csrf: Option<String>,
 }
 
@@ -125,7 +134,7 @@ async fn act(
     let handled = handling::handle(site, id, handling, author, reason).await?;
     object(&Done {
         changed: handled.changed,
-        finding: finding::record_json(&handled.record),
+        finding: record_json(&handled.record),
     })
 }
 

@@ -6,6 +6,7 @@ mod cursor;
 mod etag;
 mod findings;
 mod list;
+mod openapi;
 mod parameters;
 mod registrations;
 mod routes;

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
 
-use super::{actions, etag, findings, registrations, signings, status};
+use super::{actions, etag, findings, openapi, registrations, signings, status};
 use crate::web::site::Site;
 
 pub(in crate::web) fn router() -> Router<Arc<Site>> {
@@ -25,5 +25,6 @@ pub(in crate::web) fn router() -> Router<Arc<Site>> {
         .route("/findings/{id}/reopen", post(actions::reopen))
         .route("/findings/{id}/note", post(actions::note))
         .route("/session", get(actions::session))
+        .route("/openapi.json", get(openapi::show))
         .layer(from_fn(etag::add))
 }

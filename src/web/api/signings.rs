@@ -19,8 +19,9 @@ use crate::web::site::{Reading, Site};
 const MAX_EXAMINED: usize = 10_000;
 
 /// How far the answer goes, as the last line of `lookup --json`.
-#[derive(Serialize)]
-struct AnswerCoverage {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = SigningsCoverage)]
+pub(super) struct AnswerCoverage {
     #[serde(flatten)]
     coverage: Coverage,
     /// The commands that answer what this list does not; empty if it is complete.
