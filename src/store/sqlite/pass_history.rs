@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sqlx::Row as _;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::batch::push_list;
 use super::fail::Fail;
@@ -226,11 +226,11 @@ pub(super) async fn bundle_checkpoints(
     tree: &TreeId,
     limit: u32,
 ) -> Result<Vec<BundleCheckpoint>, Fail> {
-    let rows: Vec<(i64, Vec<u8>, String)> = sqlx::query_as(
-        "SELECT number, note, file FROM vouched WHERE origin = $1 AND state = 'waiting' ORDER BY number LIMIT $2",
-    )
+    // Asked in each pass over each tree: SQLite prepares a statement again each time that its limit is bound.
+    let rows: Vec<(i64, Vec<u8>, String)> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT number, note, file FROM vouched WHERE origin = $1 AND state = 'waiting' ORDER BY number LIMIT {limit}"
+    )))
     .bind(tree.as_str())
-    .bind(limit)
     .fetch_all(&mut *db)
     .await?;
     Ok(rows

@@ -342,18 +342,17 @@ pub(super) async fn commit(
     // first proof of a long catch-up may cover 100,000 findings.
     loop {
         // A finding of a false batch that was not found again is not part of what is proven now.
-        let proven = sqlx::query(
+        let proven = sqlx::query(AssertSqlSafe(format!(
             "UPDATE finding SET proven = 1 WHERE number IN (
                SELECT number FROM finding
                WHERE origin = $1 AND proven = 0 AND prior_state IS NULL
                  AND entry_index >= (SELECT base FROM tree WHERE origin = $1) + $2
                  AND entry_index < (SELECT base FROM tree WHERE origin = $1) + $3
-               LIMIT $4)",
-        )
+               LIMIT {PROVE})"
+        )))
         .bind(tree.as_str())
         .bind(value::integer(expected.1)?)
         .bind(value::integer(follower.proven.size())?)
-        .bind(PROVE)
         .execute(&mut *db)
         .await?;
         if proven.rows_affected() == 0 {

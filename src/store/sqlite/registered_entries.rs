@@ -1,8 +1,8 @@
 //! Entries that registered bundles name: whether the log has them.
 
 use jiff::Timestamp;
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::fail::Fail;
 use super::incoming::Incoming;
@@ -50,7 +50,8 @@ pub(super) async fn waiting(
     limit: u32,
 ) -> Result<Vec<RegisteredEntry>, Fail> {
     let keys = serde_json::json!(part.keys).to_string();
-    let rows = sqlx::query(
+    // Asked in each pass over each tree: SQLite prepares a statement again each time that its limit is bound.
+    let rows = sqlx::query(AssertSqlSafe(format!(
         "SELECT n.number, n.expectation, n.entry_index, x.file, json_extract(x.body, '$.who') AS who,
                 (SELECT json_group_array(e.leaf_hash) FROM expected_leaf e WHERE e.expectation = n.expectation) AS leaves,
                 EXISTS (SELECT 1 FROM expected_leaf e CROSS JOIN finding f ON f.registered_as = e.leaf_hash
@@ -64,13 +65,12 @@ pub(super) async fn waiting(
                  AND entry_index >= $3 AND entry_index < $4) n
          CROSS JOIN expectation x ON x.number = n.expectation
          WHERE x.authority IN ('operator', 'repository')
-         ORDER BY n.misses DESC, n.number LIMIT $5",
-    )
+         ORDER BY n.misses DESC, n.number LIMIT {limit}"
+    )))
     .bind(part.tree.as_str())
     .bind(keys)
     .bind(value::integer(part.from)?)
     .bind(value::integer(part.to)?)
-    .bind(limit)
     .fetch_all(&mut *db)
     .await?;
     rows.iter()
