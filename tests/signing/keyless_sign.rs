@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::fake::authority::Sct;
 use crate::fake::stamp::Stamp;
 use crate::fake::{IDENTITY, ISSUER, Signing, base64, payload, unbase64};
-use crate::loopback::{EntryFault, Fault, Services, since, token, workflow};
+use crate::loopback::{DAY_SECONDS, EntryFault, Fault, Services, since, token, workflow};
 use crate::site::{Printed, Site};
 
 pub const SIGN: &str = "sign falcon --signature falcon.sig --identity-token-file token";
@@ -135,6 +135,24 @@ fn the_report_tells_who_signed_and_where_it_is_logged() {
 }
 
 #[test]
+fn an_entry_of_rekor_v1_is_named_by_the_address_of_the_log_and_not_by_its_checkpoint() {
+    let place = Place::new();
+    let config = place.services.trust_config(&["rekor1"], |config| {
+        config["trustedRoot"]["tlogs"][0]["baseUrl"] =
+            json!("https://rekor.internal.example:8443/");
+    });
+    place.site.write("address.json", &config.to_string());
+    let printed = place.sign("address.json", 0);
+    let line = "The log entry is rekor.internal.example:8443:1005 of 20";
+    assert!(printed.stderr.contains(line), "{}", printed.stderr);
+    let report = place.verify("address.json");
+    assert_eq!(
+        report["log_entries"][0]["lookup"],
+        json!("rekor.internal.example:8443:1005")
+    );
+}
+
+#[test]
 fn every_log_that_the_selector_asks_for_gets_an_entry() {
     let place = Place::new();
     place.sign("both.json", 0);
@@ -200,11 +218,11 @@ fn a_certificate_that_verifiers_would_refuse_signs_nothing() {
     type Change = fn(&Services);
     let cases: [(Change, &str); 10] = [
         (
-            |s| s.state().leaf = |leaf| leaf.valid_from -= 7200,
+            |s| s.state().leaf = |leaf| leaf.valid_from -= 2 * DAY_SECONDS,
             "at the certificate path: ",
         ),
         (
-            |s| s.state().leaf = |leaf| leaf.valid_from += 7200,
+            |s| s.state().leaf = |leaf| leaf.valid_from += DAY_SECONDS,
             "at the certificate path: ",
         ),
         (

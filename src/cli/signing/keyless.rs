@@ -192,10 +192,15 @@ pub(super) fn print_entries(verified: &Verified) {
 fn lookup(entry: &LogEntry) -> Option<String> {
     let index = entry.log_index?;
     let is_one_tree = index == entry.tree_index && entry.time.is_none();
-    // Rekor v1's checkpoints name the server and the tree (sigstore/rekor, pkg/util/checkpoint.go).
-    let server = entry.origin.split(" - ").next();
-    let log = if is_one_tree { None } else { server };
-    Some(format!("{}:{index}", log.unwrap_or(&entry.origin)))
+    if is_one_tree {
+        return Some(format!("{}:{index}", entry.origin));
+    }
+    // `init` names a log after the address in the trusted root. The checkpoints of a Rekor v1 log name a server and a tree
+    // (sigstore/rekor, pkg/util/checkpoint.go); that server may have another name than its address.
+    let address = entry.log.as_deref().and_then(|url| url.split_once("://"));
+    let address = address.map(|(_, rest)| rest.trim_end_matches('/'));
+    let server = address.or_else(|| entry.origin.split(" - ").next());
+    Some(format!("{}:{index}", server.unwrap_or(&entry.origin)))
 }
 
 /// Adds to a report who signed, when, and where it is logged; the certificate is not added.
