@@ -23,6 +23,9 @@ use crate::fake::{SIGNED_AT, Sigstore, base64, unbase64};
 pub use http::{Request, Response};
 use logs::Tree;
 
+/// How long tokens and certificates are valid. Real ones live for minutes, and a test on a busy machine may take as long.
+pub const DAY_SECONDS: u64 = 86_400;
+
 /// What goes wrong with the answer to one request.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
@@ -256,6 +259,7 @@ impl Services {
             issuer: Some(issuer.to_owned()),
             issuer_raw: Some(issuer.to_owned()),
             valid_from: since() - 5,
+            valid_seconds: DAY_SECONDS,
             ..Leaf::default()
         };
         (state.leaf)(&mut leaf);
@@ -319,8 +323,9 @@ pub fn since() -> u64 {
 
 /// An identity token with these claims; no test verifies its signature.
 pub fn token(claims: &Value) -> String {
-    let now = modelwatch::clock::now().as_second();
-    let mut all = json!({"aud": "sigstore", "iat": now - 10, "nbf": now - 10, "exp": now + 600});
+    let now = u64::try_from(modelwatch::clock::now().as_second()).unwrap();
+    let mut all =
+        json!({"aud": "sigstore", "iat": now - 10, "nbf": now - 10, "exp": now + DAY_SECONDS});
     for (name, value) in claims.as_object().unwrap() {
         all[name] = value.clone();
     }
