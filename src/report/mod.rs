@@ -23,7 +23,9 @@ pub use coverage::Coverage;
 pub use metrics::{LastPass, Metrics};
 pub use outcome::Outcome;
 pub use pass::{PassResult, PassSummary, unread};
-pub use registration::{RegistrationJson, registration_json};
+#[cfg(feature = "web")]
+pub use registration::RegistrationJson;
+pub use registration::registration_json;
 pub use status::{
     AlertStatus, DaemonStatus, FindingStatus, NotFollowedStatus, Status, TrustStatus, WatchStatus,
 };
