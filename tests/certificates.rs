@@ -9,6 +9,11 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+#[path = "recorded/certificate_bytes.rs"]
+mod certificate_bytes;
+
+use certificate_bytes::{name, number, sized, take};
+
 const RELEASE: &str = "https://github.com/harbor-ml-example/falcon/.github/workflows/release.yml@*";
 
 fn data() -> PathBuf {
@@ -148,23 +153,9 @@ fn a_ct_log_without_an_origin_is_refused_with_a_hint() {
     assert!(stderr.contains("origin"), "{stderr}");
 }
 
-/// Reads a tile without any of the program's code: of each entry its time in milliseconds of Unix time, and the bytes of its
-/// certificate (https://c2sp.org/static-ct-api, `TileLeaf`).
+/// Of each entry in a tile its time in milliseconds of Unix time, and the bytes of its certificate
+/// (https://c2sp.org/static-ct-api, `TileLeaf`).
 fn entries(mut tile: &[u8]) -> Vec<(i64, &[u8])> {
-    fn take<'a>(tile: &mut &'a [u8], bytes: usize) -> &'a [u8] {
-        let (taken, rest) = tile.split_at(bytes);
-        *tile = rest;
-        taken
-    }
-    fn number(bytes: &[u8]) -> usize {
-        bytes
-            .iter()
-            .fold(0, |sum, byte| sum << 8 | usize::from(*byte))
-    }
-    fn text<'a>(tile: &mut &'a [u8], prefix: usize) -> &'a [u8] {
-        let bytes = number(take(tile, prefix));
-        take(tile, bytes)
-    }
     let mut entries = Vec::new();
     while !tile.is_empty() {
         let logged_at = i64::try_from(number(take(&mut tile, 8))).unwrap();
@@ -172,45 +163,15 @@ fn entries(mut tile: &[u8]) -> Vec<(i64, &[u8])> {
         if is_precertificate {
             take(&mut tile, 32);
         }
-        let certificate = text(&mut tile, 3);
-        text(&mut tile, 2);
+        let certificate = sized(&mut tile, 3);
+        sized(&mut tile, 2);
         if is_precertificate {
-            text(&mut tile, 3);
+            sized(&mut tile, 3);
         }
-        text(&mut tile, 2);
+        sized(&mut tile, 2);
         entries.push((logged_at, certificate));
     }
     entries
-}
-
-/// The first alternative name in a certificate, found by the bytes of its extension (RFC 5280, 4.2.1.6).
-fn name(certificate: &[u8]) -> Option<&str> {
-    const EXTENSION: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x11];
-    let at = certificate
-        .windows(EXTENSION.len())
-        .position(|bytes| bytes == EXTENSION)?;
-    let mut rest = &certificate[at + EXTENSION.len()..];
-    // Whether it is critical, then the headers of an OCTET STRING and of a SEQUENCE.
-    if rest.starts_with(&[1, 1, 0xff]) {
-        rest = &rest[3..];
-    }
-    let header = |rest: &mut &[u8]| {
-        let (tag, first) = (rest[0], rest[1]);
-        let (length, used) = if first == 0x81 {
-            (rest[2], 3)
-        } else {
-            (first, 2)
-        };
-        assert!(first <= 0x81, "a name of 256 bytes or more");
-        *rest = &rest[used..];
-        (tag, usize::from(length))
-    };
-    assert_eq!(header(&mut rest).0, 4);
-    assert_eq!(header(&mut rest).0, 0x30);
-    let (tag, length) = header(&mut rest);
-    // A mail address or a URI.
-    let is_name = tag == 0x81 || tag == 0x86;
-    is_name.then(|| std::str::from_utf8(&rest[..length]).unwrap())
 }
 
 #[test]

@@ -39,6 +39,7 @@ impl Answer {
 #[derive(Clone, Debug)]
 pub struct Request {
     pub path: String,
+    /// Its head, and the body behind it.
     pub head: String,
     /// How many requests for this path came before.
     pub earlier: usize,
@@ -90,8 +91,16 @@ async fn serve(
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
     }
-    let head = String::from_utf8_lossy(&head).into_owned();
+    let mut head = String::from_utf8_lossy(&head).into_owned();
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_length = name.eq_ignore_ascii_case("content-length");
+        is_length.then(|| value.trim().parse().expect("a number"))
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).await?;
+    head.push_str(&String::from_utf8_lossy(&body));
     let request = {
         let mut seen = seen.lock().expect("no test panics in it");
         let earlier = seen.iter().filter(|r| r.path == path).count();

@@ -11,10 +11,11 @@ use crate::recording::{recording, size, tampered, truth, watch};
 
 const LOGS: [&str; 2] = ["v2a", "v2b"];
 
-type Entries = BTreeSet<(String, u64)>;
+/// Places of entries: the log, and the index over all its trees.
+pub type Entries = BTreeSet<(String, u64)>;
 
 /// The signings, the entries that are not proven, and the coverage.
-fn lines(ended: &Ended) -> (Vec<Value>, Vec<Value>, Value) {
+pub fn lines(ended: &Ended) -> (Vec<Value>, Vec<Value>, Value) {
     let mut lines: Vec<Value> = ended
         .stdout
         .lines()
@@ -28,7 +29,7 @@ fn lines(ended: &Ended) -> (Vec<Value>, Vec<Value>, Value) {
     (signings, unproven, coverage)
 }
 
-fn entries(lines: &[Value]) -> Entries {
+pub fn entries(lines: &[Value]) -> Entries {
     let place = |line: &Value| {
         let log = line["log"].as_str().unwrap_or_else(|| panic!("{line}"));
         (log.to_owned(), line["index"].as_u64().unwrap())
@@ -36,7 +37,7 @@ fn entries(lines: &[Value]) -> Entries {
     lines.iter().map(place).collect()
 }
 
-fn lookup(program: &Program, arguments: &[&str]) -> Ended {
+pub fn lookup(program: &Program, arguments: &[&str]) -> Ended {
     program.run(&[&["lookup", "--json"], arguments].concat())
 }
 
@@ -65,12 +66,12 @@ fn by_value(values: impl Fn(&Value) -> Vec<String>) -> BTreeMap<String, Entries>
     all
 }
 
-fn text(value: &Value) -> Vec<String> {
+pub fn text(value: &Value) -> Vec<String> {
     value.as_str().map(str::to_owned).into_iter().collect()
 }
 
 /// The commits: the digests of source, workflow and build, and the one of old certificates.
-fn commits(line: &Value) -> Vec<String> {
+pub fn commits(line: &Value) -> Vec<String> {
     let all = ["13", "10", "19", "3"].map(|number| text(&line["ext"][number]));
     let all: BTreeSet<String> = all.into_iter().flatten().collect();
     all.into_iter().collect()

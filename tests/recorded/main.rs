@@ -9,7 +9,10 @@
     reason = "a broken recording, or a program that does not keep its promised form, is a failed test"
 )]
 
+mod certificate_bytes;
 mod folder;
+#[path = "../http_source/merkle.rs"]
+mod merkle;
 mod program;
 mod recording;
 mod reported;
@@ -23,9 +26,11 @@ mod evidence;
 mod growing;
 mod later;
 mod looked_up;
+mod looked_up_apis;
 mod lying;
 mod reconciled;
 mod registered;
 mod served;
 mod strange;
 mod whole;
+mod with_apis;

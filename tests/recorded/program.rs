@@ -208,7 +208,7 @@ impl Program {
 }
 
 /// A table of the configuration with its heading.
-fn section(heading: &str, settings: &Value) -> String {
+pub fn section(heading: &str, settings: &Value) -> String {
     let settings = settings.as_object().unwrap().iter();
     let lines = settings.map(|(key, value)| format!("{key} = {}\n", toml(value)));
     format!("{heading}\n{}\n", lines.collect::<String>())

@@ -21,38 +21,46 @@ pub fn scratch() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
-/// The unpacked recording, which is never changed.
-///
-/// Its path contains the hash of its archive: so a run of another checkout with the same target directory finds its
-/// own.
+/// The unpacked recording of the Rekor v2 logs, which is never changed.
 pub fn recording() -> &'static Path {
     static UNPACKED: OnceLock<PathBuf> = OnceLock::new();
-    UNPACKED.get_or_init(|| {
-        let archive =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/harbor/harbor-v2.tar.xz");
-        let hash = hex::encode(Sha256::digest(fs::read(&archive).unwrap()));
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("harbor-{}", &hash[..16]));
-        if !home.is_dir() {
-            let fresh = scratch();
-            let tar = Command::new("tar")
-                .arg("-xJf")
-                .arg(&archive)
-                .arg("-C")
-                .arg(fresh.path())
-                .output()
-                .expect("tar is installed");
-            assert!(
-                tar.status.success(),
-                "tar (it needs xz): {}",
-                String::from_utf8_lossy(&tar.stderr)
-            );
-            // The directory is renamed into place as a whole. If that fails, another process was faster.
-            if let Err(error) = fs::rename(fresh.path(), &home) {
-                assert!(home.is_dir(), "{}: {error}", home.display());
-            }
+    UNPACKED.get_or_init(|| unpacked("harbor-v2.tar.xz", "harbor"))
+}
+
+/// That of the Rekor v1 log and of the CT log with the API of RFC 6962.
+pub fn with_apis() -> &'static Path {
+    static UNPACKED: OnceLock<PathBuf> = OnceLock::new();
+    UNPACKED.get_or_init(|| unpacked("harbor-v1-ct.tar.xz", "harbor-apis"))
+}
+
+/// Its path contains the hash of its archive: so a run of another checkout with the same target directory finds its
+/// own.
+fn unpacked(archive: &str, name: &str) -> PathBuf {
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/harbor")
+        .join(archive);
+    let hash = hex::encode(Sha256::digest(fs::read(&archive).unwrap()));
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", &hash[..16]));
+    if !home.is_dir() {
+        let fresh = scratch();
+        let tar = Command::new("tar")
+            .arg("-xJf")
+            .arg(&archive)
+            .arg("-C")
+            .arg(fresh.path())
+            .output()
+            .expect("tar is installed");
+        assert!(
+            tar.status.success(),
+            "tar (it needs xz): {}",
+            String::from_utf8_lossy(&tar.stderr)
+        );
+        // The directory is renamed into place as a whole. If that fails, another process was faster.
+        if let Err(error) = fs::rename(fresh.path(), &home) {
+            assert!(home.is_dir(), "{}: {error}", home.display());
         }
-        home
-    })
+    }
+    home
 }
 
 fn json<T: DeserializeOwned>(file: &str) -> T {
