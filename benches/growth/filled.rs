@@ -43,6 +43,12 @@ pub(super) fn leaf(number: u64) -> [u8; 32] {
     leaf
 }
 
+/// The name of the signer of finding `number` of so many, which has signed ten of them.
+pub(super) fn signer(number: u64, findings: u64) -> String {
+    let signer = 1 + number % (findings / 10 + 1);
+    format!("https://github.com/owner/model/{signer}")
+}
+
 /// The id of finding `number`, in hex: spread evenly, as hashes are.
 pub(super) fn id(number: u64) -> String {
     hex::encode(format!("{:016x}", number * SPREAD % (1 << 32)))
@@ -102,6 +108,10 @@ async fn fill(path: &Path, findings: u64) -> Result<(), sqlx::Error> {
                 'https://token.actions.githubusercontent.com', '{{}}', printf('%064x', i), printf('%064x', i),
                 1700000000000000, zeroblob(900)
          FROM n;
+         INSERT INTO signer_term (kind, value, signer)
+         SELECT 'name', json_extract(san, '$[0].value'), key FROM signer;
+         INSERT INTO signer_term (kind, value, signer) SELECT 'key', key_sha256, key FROM signer;
+         INSERT INTO signer_term (kind, value, signer) SELECT 'issuer', issuer, key FROM signer;
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {findings})
          INSERT INTO finding (number, id, verdict, severity, judged_verdict, judged_severity, health, state, prior_state,
              watch, rule, in_shape, log, origin, entry_index, leaf_hash, proven, kind, digest, signer, chain, first_seen,

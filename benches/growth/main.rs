@@ -33,6 +33,12 @@ mod log;
 #[cfg(target_os = "linux")]
 mod program;
 #[cfg(target_os = "linux")]
+mod scanned;
+#[cfg(target_os = "linux")]
+#[path = "../catch_up/server.rs"]
+#[expect(dead_code, reason = "shared with catch_up")]
+mod server;
+#[cfg(target_os = "linux")]
 mod stored;
 
 #[cfg(not(target_os = "linux"))]
@@ -56,7 +62,7 @@ mod linux {
     use std::path::{Path, PathBuf};
 
     use super::configuration::Names;
-    use super::{log, program, stored};
+    use super::{log, program, scanned, stored};
 
     /// Measures one size of a row, in the unit of the row.
     type Measure = fn(&Bench, u64) -> io::Result<f64>;
@@ -107,6 +113,13 @@ mod linux {
         row("claim", "findings", "ms", "3", FINDINGS, stored::claim),
         row("status-many-findings", "findings", "ms", "50", FINDINGS, program::status_of_findings),
         row("findings-list", "findings", "ms", "50", FINDINGS, program::findings_list),
+        row("lookup-name", "findings", "ms", "50", FINDINGS, program::lookup_name),
+        row("lookup-digest", "findings", "ms", "50", FINDINGS, program::lookup_digest),
+        row("lookup-nobody", "findings", "ms", "50", FINDINGS, program::lookup_nobody),
+        row("lookup-1000", "findings", "ms", "-", FINDINGS, program::lookup_many),
+        row("lookup-scan", "entries", "passes", "0.9 or more", &[(400_000, None)], scanned::rate),
+        row("lookup-scan-100-ms", "entries", "1000/s", "20 or more", &[(400_000, None)], scanned::late),
+        row("lookup-scan-at-once", "entries", "requests", "8 or more", &[(400_000, None)], scanned::at_once),
         row("reconcile-10000", "findings", "s", "5", FINDINGS, program::reconcile),
         row("reconcile-10000-all", "findings", "s", "8", FINDINGS, program::reconcile_all),
         row("ack-all", "findings", "s", "8",

@@ -34,6 +34,36 @@ pub(super) fn findings_list(bench: &Bench, findings: u64) -> Figure {
     cpu_ms(bench, &place, &["findings", "list", "--limit", "50"])
 }
 
+/// All signings under one name, CPU ms.
+pub(super) fn lookup_name(bench: &Bench, findings: u64) -> Figure {
+    let name = filled::signer(findings, findings);
+    looked_up(bench, findings, &["--identity", &name])
+}
+
+/// The one signing of a digest, CPU ms.
+pub(super) fn lookup_digest(bench: &Bench, findings: u64) -> Figure {
+    let digest = hex::encode(filled::leaf(findings));
+    looked_up(bench, findings, &["--digest", &digest])
+}
+
+/// A name that nobody has signed under, CPU ms.
+pub(super) fn lookup_nobody(bench: &Bench, findings: u64) -> Figure {
+    looked_up(bench, findings, &["--identity", "nobody@models.example"])
+}
+
+/// The first 1,000 signings under an issuer, CPU ms.
+pub(super) fn lookup_many(bench: &Bench, findings: u64) -> Figure {
+    let issuer = "https://token.actions.githubusercontent.com";
+    looked_up(bench, findings, &["--issuer", issuer])
+}
+
+fn looked_up(bench: &Bench, findings: u64, condition: &[&str]) -> Figure {
+    let place = with_findings(bench, findings)?;
+    let arguments = [&["lookup", "--json"], condition].concat();
+    // The first findings are disputed, and no pass has ended: no answer is complete.
+    mean_ms(bench, &place, &arguments, &[0, 3])
+}
+
 /// Bundles of one `reconcile`.
 const BUNDLES: u64 = 10_000;
 
@@ -282,7 +312,12 @@ fn with_findings(bench: &Bench, findings: u64) -> io::Result<PathBuf> {
 
 /// A new directory with a configuration of this many logs and watches. The logs have the same entries, each with its
 /// own origin.
-fn many_logs(bench: &Bench, logs: u64, entries: u64, watches: u64) -> io::Result<PathBuf> {
+pub(super) fn many_logs(
+    bench: &Bench,
+    logs: u64,
+    entries: u64,
+    watches: u64,
+) -> io::Result<PathBuf> {
     let one: Log = log::write(
         &bench.directory.join(format!("entries-{entries}")),
         &bench.leaves,
@@ -339,12 +374,17 @@ fn many_logs(bench: &Bench, logs: u64, entries: u64, watches: u64) -> io::Result
     Ok(place)
 }
 
-fn first_pass(bench: &Bench, place: &Path) -> io::Result<Run> {
+pub(super) fn first_pass(bench: &Bench, place: &Path) -> io::Result<Run> {
     run(bench, place, &["monitor", "--once"], &[0])
 }
 
 /// Runs the program; exit codes that are not among `codes` are an error.
-fn run(bench: &Bench, place: &Path, arguments: &[&str], codes: &[i32]) -> io::Result<Run> {
+pub(super) fn run(
+    bench: &Bench,
+    place: &Path,
+    arguments: &[&str],
+    codes: &[i32],
+) -> io::Result<Run> {
     let run = child::run(&bench.binary, place, arguments)?;
     match run.code {
         Some(code) if codes.contains(&code) => Ok(run),
@@ -352,13 +392,17 @@ fn run(bench: &Bench, place: &Path, arguments: &[&str], codes: &[i32]) -> io::Re
     }
 }
 
-/// The mean of many runs of a short command: a single one has few of the kernel's ticks.
 fn cpu_ms(bench: &Bench, place: &Path, arguments: &[&str]) -> Figure {
+    mean_ms(bench, place, arguments, &[0, 1])
+}
+
+/// The mean of many runs of a short command: a single one has few of the kernel's ticks.
+fn mean_ms(bench: &Bench, place: &Path, arguments: &[&str], codes: &[i32]) -> Figure {
     /// Enough ticks to measure a twentieth.
     const TICKS: f64 = 400.0;
     let (mut spent, mut runs) = (0.0, 0.0);
     while spent < TICKS && runs < 20.0 || runs < 3.0 {
-        spent += run(bench, place, arguments, &[0, 1])?.cpu.as_secs_f64() * 1e3;
+        spent += run(bench, place, arguments, codes)?.cpu.as_secs_f64() * 1e3;
         runs += 1.0;
         pause(std::time::Duration::from_millis(1));
     }
