@@ -65,8 +65,10 @@ def check_list(files):
     spelled = (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
     if not isinstance(manifest, dict) or set(manifest) != {"format", "log_type", "files"} or spelled != files[MANIFEST]:
         raise Refused(MANIFEST, "format", "it is not the object of the format")
+    if manifest["log_type"] in ("ct-rfc6962", "ct-static"):
+        raise Unknown("it is about a certificate log, and this program reads Rekor logs alone")
     if manifest["format"] != 1 or manifest["log_type"] not in ("rekor-v1", "rekor-v2"):
-        raise Refused(MANIFEST, "format", "it has another format, or is not about a Rekor log")
+        raise Refused(MANIFEST, "format", "it has another format, or names no type of log")
     listed = manifest["files"]
     if not isinstance(listed, dict):
         raise Refused(MANIFEST, "format", "it has no list of files")
@@ -173,12 +175,10 @@ def check_checkpoint(note, proof, root, log_type, keys):
     raise Refused("checkpoint.txt", "signature", f"no given key of {name} signed it")
 
 def key_ids(name, der, key, log_type):
-    ids = {sha256(der)[:4]}  # Rekor v1, and ECDSA keys of C2SP signed-note
-    if log_type == "rekor-v2":
-        if isinstance(key, ed25519.Ed25519PublicKey):
-            raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-            ids = {sha256(name.encode() + b"\n\x01" + raw)[:4]}
-    return ids
+    if log_type == "rekor-v2" and isinstance(key, ed25519.Ed25519PublicKey):
+        raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        return {sha256(name.encode() + b"\n\x01" + raw)[:4]}
+    return {sha256(der)[:4]}  # Rekor v1, and ECDSA keys of C2SP signed-note
 
 def load_root(data, name):
     try:

@@ -81,8 +81,8 @@ fn with_root(directory: &Path) -> Ended {
     )
 }
 
-/// The verifier in Python with these arguments; `None`: there is no Python with `cryptography`, and none is required.
-fn python(directory: &Path, trust: &[&str]) -> Option<Ended> {
+/// The verifier in Python over a directory, without trust; `None`: there is no Python with `cryptography`, and none is required.
+pub fn python_command(directory: &Path) -> Option<Command> {
     static PYTHON: LazyLock<Option<String>> = LazyLock::new(|| {
         if let Ok(required) = std::env::var("MODELWATCH_TEST_PYTHON") {
             return Some(required);
@@ -96,13 +96,13 @@ fn python(directory: &Path, trust: &[&str]) -> Option<Ended> {
     });
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/verify_evidence.py");
     let mut command = Command::new(PYTHON.as_ref()?);
-    let output = command
-        .arg("-B")
-        .arg(script)
-        .arg(directory)
-        .args(trust)
-        .output()
-        .unwrap();
+    command.arg("-B").arg(script).arg(directory);
+    Some(command)
+}
+
+/// The same, run with these arguments.
+pub fn python(directory: &Path, trust: &[&str]) -> Option<Ended> {
+    let output = python_command(directory)?.args(trust).output().unwrap();
     Some(Ended {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),
@@ -124,12 +124,12 @@ fn whole() -> &'static (Finding, PathBuf) {
         .unwrap()
 }
 
-fn files_of(directory: &Path) -> Files {
+pub fn files_of(directory: &Path) -> Files {
     evidence::read(directory).unwrap()
 }
 
 /// A copy of a directory with other files.
-fn copied(files: &Files) -> (tempfile::TempDir, PathBuf) {
+pub fn copied(files: &Files) -> (tempfile::TempDir, PathBuf) {
     let folder = scratch();
     let directory = folder.path().join("evidence");
     evidence::write(&directory, files).unwrap();

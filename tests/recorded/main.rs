@@ -23,6 +23,7 @@ mod server;
 mod alerting;
 mod chains;
 mod evidence;
+mod evidence_apis;
 mod growing;
 mod later;
 mod looked_up;
