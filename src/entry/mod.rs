@@ -7,6 +7,7 @@
 //! in it: a signing must not escape a watch because it is logged in an unusual form. In an entry of an unknown kind,
 //! the certificates and keys in the usual form are its signings.
 
+mod accepted;
 mod canonical;
 mod ct;
 mod digest;
@@ -25,6 +26,7 @@ mod tests;
 mod v1;
 mod v2;
 
+pub use accepted::accepted_at;
 pub use ct::{logged_at, parse_certificate};
 pub use digest::{Digest, HashAlgorithm};
 pub use error::{EntryError, Unreadable};

@@ -201,7 +201,8 @@ pub struct Evidence {
     /// Every hash that the owner of the signer's key may have; a lookup finds the signer by each. Written with the finding,
     /// never read.
     pub key_hashes: Vec<[u8; 32]>,
-    /// When a CT log logged the entry, as it states in the leaf.
+    /// When a CT log logged the entry, as it states in the leaf; when a Rekor v1 log accepted it, if its signature over that
+    /// verifies.
     pub logged_at: Option<Timestamp>,
 }
 

@@ -9,7 +9,7 @@ use super::Rules;
 use crate::entry::{Entry, Signing, Statement};
 use crate::finding::Finding;
 use crate::identity::{Certificate, Extension, Signer};
-use crate::log::Shard;
+use crate::log::{Promise, Shard};
 
 /// A leaf and its place in a log.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,8 @@ pub(crate) struct Place<'a> {
     pub(crate) leaf: &'a [u8],
     /// What the log served with it. No hash covers this.
     pub(crate) beside: Option<&'a [u8]>,
+    /// When a Rekor v1 log accepted it, according to the log.
+    pub(crate) promise: Option<&'a Promise>,
 }
 
 /// The bytes that a log served with an entry as its signed payload.

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::context::{Judge, Payload, Place, of_signer};
 use super::signer::{claimant, who};
-use crate::entry::{Entry, Kind, Signing, logged_at};
+use crate::entry::{Entry, Kind, Signing, accepted_at, logged_at};
 use crate::expect::SignedAs;
 use crate::finding::{Evidence, Finding, FindingId, NewFinding, Severity, State, Verdict};
 use crate::identity::{Assessment, Certificate, Chain};
@@ -121,7 +121,16 @@ impl Judge<'_> {
                     .then(|| SignedAs::of(kind, signing))
                     .flatten(),
                 key_hashes: signing.signer.key_hashes(),
-                logged_at: logged.then(|| logged_at(place.leaf)).flatten(),
+                logged_at: if logged {
+                    logged_at(place.leaf)
+                } else {
+                    accepted_at(
+                        place.leaf,
+                        place.index,
+                        place.promise,
+                        &self.shard.promise_keys,
+                    )
+                },
                 ..Evidence::default()
             },
         }

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod id;
 mod key;
+mod promise;
 mod protocol;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tlog::{Checkpoint, Note, Origin, Verifier};
 pub use checkpoint::{OpenError, open_checkpoint};
 pub use id::{LogId, Part, TreeId};
 pub use key::{LogKey, LogKeyError, rekor_v1_verifier};
+pub use promise::Promise;
 pub use protocol::{LeafFormat, Protocol};
 
 /// An entry's index as Rekor v1 counts: over all trees of a log, from the first entry of the oldest one.
@@ -84,6 +86,9 @@ pub struct Shard {
     pub ended: bool,
     /// The keys that may sign its checkpoints; never empty.
     pub verifiers: Vec<Verifier>,
+    /// The keys that may sign when a Rekor v1 log accepted an entry, each a SubjectPublicKeyInfo in DER. Empty for every other
+    /// type: their entries have no such promise.
+    pub promise_keys: Vec<Vec<u8>>,
     /// The first position if there is no stored one.
     pub start: Start,
     /// How long its size may stay the same before that is a finding; `None` means no limit.

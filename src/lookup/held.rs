@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::entry::{Entry, Signing, Statement, logged_at, statement_digests};
+use crate::entry::{Entry, Signing, Statement, accepted_at, logged_at, statement_digests};
 use crate::expect::SignedAs;
 use crate::identity::{Certificate, Chain};
-use crate::log::LeafFormat;
+use crate::log::{LeafFormat, Promise};
 use crate::store::FoundSigning;
 
 /// The place of an entry.
@@ -26,8 +26,9 @@ pub(super) struct LeafBytes<'a> {
     /// What the log served with it. No hash covers this.
     pub(super) beside: Option<&'a [u8]>,
     pub(super) format: LeafFormat,
-    /// When a Rekor v1 log accepted it, if the log signed that.
-    pub(super) accepted_at: Option<Timestamp>,
+    /// When a Rekor v1 log accepted it, according to the log, and the keys that may sign that.
+    pub(super) promise: Option<&'a Promise>,
+    pub(super) promise_keys: &'a [Vec<u8>],
 }
 
 /// One signing.
@@ -127,16 +128,22 @@ impl Held<'_> {
         signed.map(statement_digests).unwrap_or_default()
     }
 
-    /// When it was logged: by the timestamp of a CT log, by the time that a Rekor v1 log signed, otherwise when a trusted authority issued its certificate. `None`: nothing
-    /// that is trusted shows it. `chain`: the assessment of a signing that was read.
+    /// When it was logged: by the timestamp of a CT log, by the time that a Rekor v1 log signed, otherwise when a trusted
+    /// authority issued its certificate. `None`: nothing that is trusted shows it. `chain`: the assessment of a signing that was read.
     pub(super) fn time(&self, chain: Chain) -> Option<Timestamp> {
         match self {
-            Self::Read { bytes, signing, .. } => match bytes.format {
+            Self::Read {
+                place,
+                bytes,
+                signing,
+                ..
+            } => match bytes.format {
                 LeafFormat::Certificate => logged_at(bytes.leaf),
                 LeafFormat::RekorEntry => {
                     let certificate = signing.signer.certificate();
                     let trusted = certificate.filter(|_| chain == Chain::Trusted);
-                    bytes.accepted_at.or(trusted.map(Certificate::not_before))
+                    accepted_at(bytes.leaf, place.index, bytes.promise, bytes.promise_keys)
+                        .or(trusted.map(Certificate::not_before))
                 }
             },
             Self::Stored(found) => found.logged_at.or_else(|| {

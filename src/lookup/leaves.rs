@@ -50,17 +50,6 @@ pub(super) fn compare(
     matcher: &Matcher,
     rules: &Rules,
 ) -> Compared {
-    compare_at(leaves, shard, matcher, rules, None)
-}
-
-/// The same for leaves of which the log signed when it accepted them.
-pub(super) fn compare_at(
-    leaves: &Leaves,
-    shard: &Shard,
-    matcher: &Matcher,
-    rules: &Rules,
-    accepted_at: Option<Timestamp>,
-) -> Compared {
     let mut compared = Compared {
         hashes: Vec::with_capacity(leaves.len()),
         ..Compared::default()
@@ -80,7 +69,8 @@ pub(super) fn compare_at(
             leaf,
             beside: leaves.beside(local),
             format: shard.protocol.leaf_format(),
-            accepted_at,
+            promise: leaves.promise(local),
+            promise_keys: &shard.promise_keys,
         };
         if !matcher.is_place(&place) {
             continue;

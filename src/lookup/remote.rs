@@ -3,8 +3,6 @@
 //! The index is filled with best effort, so what it does not name may exist: such an answer is never complete. Nothing that a log
 //! answers is believed before it is proven by a checkpoint that one of its keys signed.
 
-mod time;
-
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -257,10 +255,11 @@ impl One<'_> {
         if let Some(attestation) = &entry.attestation {
             leaves = leaves.with(local, attestation.clone());
         }
-        let integrated = time::integrated_at(entry, &self.log.keys);
-        let of = |matcher: &Matcher| {
-            leaves::compare_at(&leaves, &tree.shard, matcher, self.world.rules, integrated)
-        };
+        if let Some(promise) = entry.promise() {
+            leaves = leaves.with_promise(local, promise);
+        }
+        let of =
+            |matcher: &Matcher| leaves::compare(&leaves, &tree.shard, matcher, self.world.rules);
         let compared = of(self.matcher);
         let is_shown = !compared.hits.is_empty();
         let hits = if is_shown || self.matcher.question.digests.is_empty() {

@@ -211,6 +211,7 @@ mod tests {
             base: BASE,
             ended: false,
             verifiers: Vec::new(),
+            promise_keys: Vec::new(),
             start: Start::Beginning,
             silence_after: None,
             rollback_after: Duration::ZERO,

@@ -113,6 +113,7 @@ impl RekorV1Log {
             base,
             ended: false,
             verifiers,
+            promise_keys: self.keys.clone(),
             start: self.start,
             silence_after: self.silence_after,
             rollback_after: self.rollback_after,

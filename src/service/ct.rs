@@ -146,6 +146,7 @@ pub(super) fn only_shard(
         base: 0,
         ended: false,
         verifiers,
+        promise_keys: Vec::new(),
         start: settings.start,
         silence_after: settings.silence_after,
         rollback_after: settings.rollback_after,

@@ -6,6 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::budget::Share;
+use crate::log::Promise;
 
 /// Consecutive leaves of a log, at most one bundle's worth, in the buffer that they were read into.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Leaves {
     spans: Vec<Range<u32>>,
     /// The data that the log serves with some of them, by index.
     beside: BTreeMap<u64, Bytes>,
+    /// When a Rekor v1 log accepted some of them, by index.
+    promises: BTreeMap<u64, Promise>,
     /// Their part of a budget that logs share.
     share: Share,
 }
@@ -66,6 +69,7 @@ impl Leaves {
             bytes,
             spans,
             beside: BTreeMap::new(),
+            promises: BTreeMap::new(),
             share: Share::default(),
         })
     }
@@ -78,6 +82,13 @@ impl Leaves {
         self
     }
 
+    /// Adds what a Rekor v1 log promises about leaf `index`. Code that uses it must verify it first.
+    #[must_use]
+    pub fn with_promise(mut self, index: u64, promise: Promise) -> Self {
+        self.promises.insert(index, promise);
+        self
+    }
+
     /// Keeps a part of a shared budget for as long as they are in memory.
     pub(super) fn hold(&mut self, share: Share) {
         self.share = share;
@@ -86,6 +97,11 @@ impl Leaves {
     /// The data that the log served beside leaf `index`.
     pub fn beside(&self, index: u64) -> Option<&[u8]> {
         self.beside.get(&index).map(Bytes::as_ref)
+    }
+
+    /// What the log promises about leaf `index`.
+    pub fn promise(&self, index: u64) -> Option<&Promise> {
+        self.promises.get(&index)
     }
 
     /// A copy of `leaves` as the leaves from index `start` on, for a source that has them one by
@@ -143,7 +159,10 @@ impl Leaves {
         };
         let leaves = parts.iter().flat_map(Self::iter).map(|(_, leaf)| leaf);
         let mut all = Self::copied(start, leaves)?;
-        all.beside = parts.into_iter().flat_map(|part| part.beside).collect();
+        for part in parts {
+            all.beside.extend(part.beside);
+            all.promises.extend(part.promises);
+        }
         Ok(Some(all))
     }
 
@@ -170,7 +189,11 @@ impl Leaves {
     /// The memory that these leaves use, in bytes.
     pub fn size_bytes(&self) -> usize {
         let beside: usize = self.beside.values().map(Bytes::len).sum();
-        self.bytes.len() + beside + self.spans.len() * size_of::<Range<u32>>()
+        let promises = self.promises.values();
+        let promises: usize = promises
+            .map(|one| size_of::<Promise>() + one.signature.len())
+            .sum();
+        self.bytes.len() + beside + promises + self.spans.len() * size_of::<Range<u32>>()
     }
 
     /// Each leaf with its index, in order, without copying.

@@ -72,7 +72,7 @@ pub struct FoundSigning {
     pub certificate: Option<Vec<u8>>,
     /// Of a certificate in a CT log: SHA-256 of its TBSCertificate as the log holds it, hex.
     pub logged_sha256: Option<String>,
-    /// When a CT log logged it, as it states in the leaf.
+    /// When a CT log logged it, as it states in the leaf; when a Rekor v1 log accepted it, by its signature.
     pub logged_at: Option<Timestamp>,
     /// As [`SignedAs::signature`](crate::expect::SignedAs::signature), hex.
     pub signature_sha256: Option<String>,

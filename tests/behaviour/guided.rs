@@ -82,6 +82,7 @@ fn log(log: &Arc<FakeLog>, name: &str, protocol: Protocol) -> Log {
             base: 0,
             ended: false,
             verifiers: vec![log.verifier()],
+            promise_keys: Vec::new(),
             start: Start::Beginning,
             silence_after: None,
             rollback_after: Duration::ZERO,

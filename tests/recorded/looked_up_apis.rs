@@ -9,6 +9,7 @@ use crate::certificate_bytes::{name, number, sized, take};
 use crate::looked_up::{Entries, commits, entries, lines, lookup, text};
 use crate::program::Program;
 use crate::recording::{watch, with_apis};
+use crate::server::{Answer, Request};
 use crate::with_apis::{Apis, Content, decoded};
 
 /// A watch for every name.
@@ -187,6 +188,69 @@ fn a_scan_of_rekor_v1_reads_both_trees_and_proves_that_there_is_no_more() {
     let content = Content::recorded();
     assert_eq!(scanned(0), json!([0, content.older()]));
     assert_eq!(scanned(1), json!([content.older(), content.entries.len()]));
+}
+
+#[test]
+fn the_time_of_an_entry_is_the_one_that_rekor_v1_signed_and_no_other() {
+    const DAY: i64 = 24 * 60 * 60;
+    let watched = json!({
+        "name": "falcon", "san_glob": ["https://github.com/harbor-ml-example/falcon/*"],
+    });
+    let question = [
+        "--identity-glob",
+        "https://github.com/harbor-ml-example/falcon/*",
+    ];
+    let changed = |_: &Request, answer: Option<Value>| {
+        let mut answer = answer?;
+        for entry in answer.as_array_mut().into_iter().flatten() {
+            for entry in entry
+                .as_object_mut()
+                .into_iter()
+                .flat_map(|e| e.values_mut())
+            {
+                entry["integratedTime"] = json!(entry["integratedTime"].as_i64().unwrap() + DAY);
+            }
+        }
+        Some(Answer::ok(answer.to_string()))
+    };
+    let content = Content::recorded();
+    for (logs, is_honest) in [(Apis::honest(), true), (Apis::lying(changed), false)] {
+        let program = Program::watching(&[], &[]);
+        program.configure(std::slice::from_ref(&watched), &logs.rekor_v1());
+        program.pass();
+        for more in [&[][..], &["--scan"]] {
+            let ask = |times: &[&str]| {
+                let ended = lookup(&program, &[&question[..], more, times].concat());
+                lines(&ended).0
+            };
+            let signings = ask(&[]);
+            assert!(signings.len() > 20, "{}", signings.len());
+            let time = |value: &Value| value.as_str()?.parse::<jiff::Timestamp>().ok();
+            for signing in &signings {
+                let place = usize::try_from(signing["index"].as_u64().unwrap()).unwrap();
+                let (_, entry) = &content.entries[place];
+                let integrated = entry["integratedTime"].as_i64().unwrap();
+                let is_trusted = signing["chain"] == "trusted";
+                let issued = time(&signing["not_before"]).filter(|_| is_trusted);
+                let expected = if is_honest {
+                    jiff::Timestamp::from_second(integrated).ok()
+                } else {
+                    issued
+                };
+                assert_eq!(time(&signing["time"]), expected, "{more:?}: {signing}");
+            }
+            // The times that are asked for are compared with that one.
+            let mut times: Vec<_> = signings.iter().filter_map(|s| time(&s["time"])).collect();
+            times.sort_unstable();
+            let middle = times[times.len() / 2].to_string();
+            let before = |signing: &&Value| {
+                time(&signing["time"]).is_none_or(|t| t < times[times.len() / 2])
+            };
+            let expected: Vec<Value> = signings.iter().filter(before).cloned().collect();
+            assert!(!expected.is_empty() && expected.len() < signings.len());
+            assert_eq!(ask(&["--until", &middle]), expected, "{more:?}");
+        }
+    }
 }
 
 /// The time in milliseconds of Unix time and the certificate of an entry (RFC 6962 section 3.4, `MerkleTreeLeaf`).

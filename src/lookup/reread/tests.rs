@@ -49,6 +49,7 @@ fn log(memory: &Memory) -> Log {
         base: 0,
         ended: false,
         verifiers: Vec::new(),
+        promise_keys: Vec::new(),
         start: Start::Beginning,
         silence_after: None,
         rollback_after: Duration::ZERO,

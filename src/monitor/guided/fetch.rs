@@ -174,6 +174,9 @@ impl GuidedPass<'_> {
         let (index, leaf_hash) = (entry.global.get(), id.leaf.to_hex());
         let mut leaves = Leaves::copied(local, [&entry.body])
             .map_err(|error| Halt::failed(PassErrorKind::Malformed, error.to_string()))?;
+        if let Some(promise) = entry.promise() {
+            leaves = leaves.with_promise(local, promise);
+        }
         if let Some(attestation) = entry.attestation {
             leaves = leaves.with(local, attestation);
         }

@@ -170,6 +170,7 @@ pub(in crate::monitor) fn scan_here(
             hash,
             leaf,
             beside: leaves.beside(index),
+            promise: leaves.promise(index),
         };
         // If an entry makes the parser panic, it must not stop the monitoring: every later pass would stop at the same
         // leaf. It is one more leaf that cannot be read.

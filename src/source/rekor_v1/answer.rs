@@ -13,7 +13,7 @@ use self::json::{
 use super::entry_id::{EntryId, TreeNumber};
 use super::error::NotAnAnswer;
 use crate::codec::STANDARD;
-use crate::log::GlobalIndex;
+use crate::log::{GlobalIndex, Promise};
 use crate::source::at_most::AtMost;
 
 /// Most trees of one log. The public log has three after five years.
@@ -66,6 +66,19 @@ pub struct Leaf {
     pub local: Option<u64>,
     /// As [`Entry::attestation`].
     pub attestation: Option<Bytes>,
+    /// When the log accepted the entry, if it signed that.
+    pub promise: Option<Promise>,
+}
+
+impl Entry {
+    /// When the log accepted the entry, if it signed that.
+    pub fn promise(&self) -> Option<Promise> {
+        let signature = self.signed_timestamp.clone()?;
+        Some(Promise {
+            integrated_at: self.integrated_at,
+            signature,
+        })
+    }
 }
 
 /// The type that an answer with entries is read as.
@@ -190,11 +203,18 @@ pub fn leaves(json: &[u8]) -> Result<Vec<Leaf>, NotAnAnswer> {
         .into_iter()
         .map(|OneKey(id, raw)| {
             let Read {
-                leaf, inclusion, ..
+                leaf,
+                inclusion,
+                integrated_at,
+                signed_timestamp,
             } = raw.read(&id)?;
             let local = inclusion.map(|place| in_tree(place.local, place.tree_size));
             Ok(Leaf {
                 local: local.transpose()?,
+                promise: signed_timestamp.map(|signature| Promise {
+                    integrated_at,
+                    signature,
+                }),
                 ..leaf
             })
         })
@@ -235,7 +255,7 @@ impl RawTree {
 
 /// An entry; `I` is the part of its inclusion proof that is read.
 struct Read<I> {
-    /// Without its index in its tree.
+    /// Without its index in its tree and its promise.
     leaf: Leaf,
     inclusion: Option<I>,
     integrated_at: i64,
@@ -265,6 +285,7 @@ impl<I> RawEntry<'_, I> {
             global: GlobalIndex::new(self.global),
             local: None,
             attestation,
+            promise: None,
         };
         let (inclusion, signed) = match self.verification {
             Some(verification) => (verification.inclusion, verification.signed_timestamp),

@@ -234,6 +234,9 @@ impl LogSource for Tree {
             if let Some(attestation) = entry.attestation {
                 leaves = leaves.with(local, attestation);
             }
+            if let Some(promise) = entry.promise {
+                leaves = leaves.with_promise(local, promise);
+            }
         }
         Ok(leaves)
     }

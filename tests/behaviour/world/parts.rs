@@ -35,6 +35,7 @@ impl Watched {
             base: 0,
             ended: false,
             verifiers: vec![log.verifier()],
+            promise_keys: Vec::new(),
             start,
             silence_after: Some(Duration::from_hours(24)),
             rollback_after: Duration::ZERO,

@@ -94,6 +94,7 @@ pub(crate) fn shard() -> Shard {
         base: 0,
         ended: false,
         verifiers: vec![Verifier::rekor_v1(name, spki).unwrap()],
+        promise_keys: Vec::new(),
         start: Start::Beginning,
         silence_after: None,
         rollback_after: std::time::Duration::ZERO,

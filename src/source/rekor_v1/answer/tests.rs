@@ -92,6 +92,7 @@ fn a_leaf_is_what_its_entry_is_without_the_proof() {
         let [entry] = <[Entry; 1]>::try_from(entries(json.as_bytes()).ok().unwrap()).unwrap();
         let expected = Leaf {
             local: entry.local(),
+            promise: entry.promise(),
             id: entry.id,
             body: entry.body,
             global: entry.global,

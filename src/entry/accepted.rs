@@ -6,26 +6,34 @@ use sha2::{Digest as _, Sha256};
 
 use crate::codec::STANDARD;
 use crate::identity;
-use crate::source::rekor_v1::Entry;
+use crate::log::Promise;
 
-/// The time in the signed entry timestamp: a signature over the canonical JSON (RFC 8785) of body, time, log and index (rekor
-/// `pkg/api/entries.go`). `None`: none of these keys made it. A key is a SubjectPublicKeyInfo in DER.
-pub(super) fn integrated_at(entry: &Entry, keys: &[Vec<u8>]) -> Option<Timestamp> {
-    let promise = entry.signed_timestamp.as_ref()?;
-    let body = STANDARD.encode(&entry.body);
+/// The time in the signed entry timestamp: a signature over the canonical JSON (RFC 8785) of leaf, time, log and index (rekor
+/// `pkg/api/entries.go`). `None`: none of these keys made it. `index` counts over all trees of the log; a key is a
+/// SubjectPublicKeyInfo in DER.
+pub fn accepted_at(
+    leaf: &[u8],
+    index: u64,
+    promise: Option<&Promise>,
+    keys: &[Vec<u8>],
+) -> Option<Timestamp> {
+    let Promise {
+        integrated_at,
+        signature,
+    } = promise.filter(|_| !keys.is_empty())?;
+    let body = STANDARD.encode(leaf);
     let is_signed = keys.iter().any(|key| {
         // The id of a log is the hash of its key.
         let log = hex::encode(Sha256::digest(key));
         let signed = format!(
-            r#"{{"body":"{body}","integratedTime":{},"logID":"{log}","logIndex":{}}}"#,
-            entry.integrated_at, entry.global
+            r#"{{"body":"{body}","integratedTime":{integrated_at},"logID":"{log}","logIndex":{index}}}"#
         );
-        identity::verify(key, signed.as_bytes(), promise).is_ok()
+        identity::verify(key, signed.as_bytes(), signature).is_ok()
     });
     if !is_signed {
         return None;
     }
-    Timestamp::from_second(entry.integrated_at).ok()
+    Timestamp::from_second(*integrated_at).ok()
 }
 
 #[cfg(test)]
@@ -34,11 +42,12 @@ mod tests {
 
     use super::*;
     use crate::log::GlobalIndex;
+    use crate::source::rekor_v1::Entry;
     use crate::source::rekor_v1::answer::entries;
 
     /// One entry of a recorded log, and the two keys that it has had.
     fn recorded() -> (Entry, Vec<Vec<u8>>) {
-        let json = include_str!("entry.json");
+        let json = include_str!("accepted_entry.json");
         let entry = entries(format!("[{}]", json.trim()).as_bytes())
             .unwrap()
             .remove(0);
@@ -46,8 +55,20 @@ mod tests {
             let lines = pem.lines().filter(|line| !line.starts_with("-----"));
             STANDARD.decode(lines.collect::<String>()).unwrap()
         };
-        let keys = [include_str!("old.pub.pem"), include_str!("new.pub.pem")];
+        let keys = [
+            include_str!("accepted_old.pub.pem"),
+            include_str!("accepted_new.pub.pem"),
+        ];
         (entry, keys.map(key).to_vec())
+    }
+
+    fn integrated_at(entry: &Entry, keys: &[Vec<u8>]) -> Option<Timestamp> {
+        accepted_at(
+            &entry.body,
+            entry.global.get(),
+            entry.promise().as_ref(),
+            keys,
+        )
     }
 
     #[test]
