@@ -55,15 +55,23 @@ pub(super) async fn write(
     }
     let shown = directory.display();
     report(&format!(
-        "{shown}: the evidence of {written} signings; `modelwatch verify-evidence` checks each directory in it"
+        "{shown}: the evidence of {}; `modelwatch verify-evidence` checks each directory in it",
+        counted(written, "signing"),
     ));
     let left_out = answer.signings.len().saturating_sub(MAX_WRITTEN);
     if left_out > 0 {
         report(&format!(
-            "the evidence of {left_out} more signings is not written: at most {MAX_WRITTEN} are; more conditions make the answer shorter"
+            "the evidence of {} is not written: at most {MAX_WRITTEN} are; more conditions make the answer shorter",
+            counted(left_out, "more signing"),
         ));
     }
     Ok(is_whole && left_out == 0)
+}
+
+/// A number with its noun.
+fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// A name for the directory of a signing that no other one has: the log and the index.
