@@ -56,6 +56,11 @@ fn the_corpus_of_rekor_v1_answers_keeps_every_promise() {
 }
 
 #[test]
+fn the_corpus_of_evidence_keeps_every_promise() {
+    replay("evidence", targets::evidence);
+}
+
+#[test]
 fn the_corpus_of_attestations_keeps_every_promise() {
     replay("attestation", targets::attestation);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use modelwatch::entry::{self, Digest, Found, HashAlgorithm, Signing, Statement};
 use modelwatch::escape;
+use modelwatch::evidence::{self, Anchor, Files, Outcome};
 use modelwatch::expect;
 use modelwatch::identity::{
     Anomaly, Certificate, Key, SanType, Signer, found_in_pkcs7, signers_of_pkcs7,
@@ -16,6 +17,55 @@ use modelwatch::trust::{RepositorySettings, Settings, SourceSettings, TrustUpdat
 use sha2::{Digest as _, Sha256};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+/// A directory of evidence: each file begins with the line `=== NAME`. Checked as it is, and with a list of its files that is
+/// correct, as a forger would write it. No log of it is one of the embedded trusted root, so nothing holds by that.
+pub fn evidence(bytes: &[u8]) {
+    let anchor = Anchor {
+        name: "the embedded trusted root".to_owned(),
+        root: TrustedRoot::embedded().expect("it is part of the program"),
+        log_keys: Vec::new(),
+        public_key: None,
+    };
+    let mut files = Files::new();
+    let mut name = None;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        if let Some(new) = line.strip_prefix(b"=== ") {
+            let new = String::from_utf8_lossy(new).trim_end().to_owned();
+            files.insert(new.clone(), Vec::new());
+            name = Some(new);
+        } else if let Some(file) = name.as_ref().and_then(|name| files.get_mut(name)) {
+            file.extend_from_slice(line);
+        }
+    }
+    // A leaf of Rekor ends without a line feed.
+    if let Some(leaf) = files.get_mut("leaf") {
+        leaf.pop();
+    }
+    let check = |files: &Files| match evidence::check(files, &anchor) {
+        Ok(checked) => assert_ne!(checked.outcome, Outcome::Holds),
+        Err(refused) => assert!(!refused.to_string().is_empty()),
+    };
+    check(&files);
+    let lines: Vec<String> = files
+        .iter()
+        .filter(|(name, _)| !["evidence.json", evidence::SIGNATURE].contains(&name.as_str()))
+        .map(|(name, bytes)| {
+            let hash = Sha256::digest(bytes);
+            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("    {name:?}: \"{hash}\"")
+        })
+        .collect();
+    for log_type in ["rekor-v1", "rekor-v2", "ct-static", "ct-rfc6962"] {
+        let list = format!(
+            "{{\n  \"format\": 1,\n  \"log_type\": \"{log_type}\",\n  \"files\": {{\n{}\n  }}\n}}\n",
+            lines.join(",\n")
+        );
+        let mut files = files.clone();
+        files.insert("evidence.json".to_owned(), list.into_bytes());
+        check(&files);
+    }
+}
 
 /// A leaf, parsed and searched: no signer in it is lost, and no search is long.
 pub fn entry(leaf: &[u8]) {
