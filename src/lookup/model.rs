@@ -13,8 +13,10 @@ use super::question::DigestIs;
 const SIGNATURES: [&str; 3] = ["model.sig", "model.sigstore.json", "claims.jsonl"];
 
 /// The root digests of a model as signatures by `modelwatch sign` and the reference implementation have them: each file hashed
-/// with SHA-256, in both orders of files that are in use. Git's files and a signature in the model do not count. Of a model that
-/// is one file, also the digest of the file.
+/// as a whole, with each hash function of the format, in both orders of files that are in use. Git's files and a signature in the
+/// model do not count. Of a model that is one file, also the digests of the file.
+///
+/// A signature over shards has another root for each size of a shard: it is not among these.
 ///
 /// # Errors
 ///
@@ -31,15 +33,19 @@ pub fn roots(path: &Path, progress: &(dyn Fn(u64) + Sync)) -> Result<DigestIs, W
         }
     }
     let listing = model.walk(&ignored)?;
-    let manifest = model::hash(&model, &listing, Method::files(Algorithm::Sha256), progress)?;
-    let mut any_of = vec![
-        format!("sha256:{}", manifest.root()),
-        format!("sha256:{}", manifest.root_path_order()),
-    ];
-    if model.is_file() {
-        let file = manifest.resources().first();
-        any_of.extend(file.map(|file| format!("sha256:{}", file.digest)));
+    let mut any_of = Vec::new();
+    for algorithm in Algorithm::ALL {
+        let manifest = model::hash(&model, &listing, Method::files(algorithm), progress)?;
+        // A root is always a SHA-256, over digests by that function.
+        for root in [manifest.root(), manifest.root_path_order()] {
+            any_of.push(format!("sha256:{root}"));
+        }
+        if model.is_file() {
+            let file = manifest.resources().first();
+            any_of.extend(file.map(|file| format!("{}:{}", algorithm.as_str(), file.digest)));
+        }
     }
+    any_of.sort_unstable();
     any_of.dedup();
     Ok(DigestIs { any_of })
 }
