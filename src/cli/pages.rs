@@ -129,6 +129,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "Of an entry in a Sigstore of your own",
                 "modelwatch verify-evidence evidence-9a41c07b --trusted-root trusted_root.json",
             ),
+            example(
+                "Also that it is by somebody whose key you have",
+                "modelwatch verify-evidence evidence-9a41c07b --public-key auditor.pub.pem",
+            ),
         ],
     ),
     (

@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use model_signing::MAX_PEM_BYTES;
+use model_signing::key::PublicKey;
 use serde_json::json;
 
 use super::output::{Mistake, Outcome, Output};
 use crate::escape;
 use crate::evidence::{self, Anchor, Checked, DirectoryError, Refused};
+use crate::file;
 use crate::identity::{Certificate, Chain, Signer};
 use crate::service;
 use crate::trust::TrustedRoot;
@@ -23,6 +26,9 @@ pub(super) struct Args {
     /// Trust only this key of the log (PEM; repeatable). Certificates are judged by the trusted root all the same
     #[arg(long, value_name = "FILE")]
     log_key: Vec<PathBuf>,
+    /// The public key (PEM) of the one who handed the directory out: evidence.sig must be by it, over all other files
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -78,8 +84,15 @@ impl Args {
             name,
             root,
             log_keys: log_keys.collect::<Result<_, _>>()?,
+            public_key: self.public_key.as_deref().map(public_key).transpose()?,
         })
     }
+}
+
+fn public_key(path: &Path) -> anyhow::Result<PublicKey> {
+    let wrong = |why: String| Mistake(format!("--public-key {}: {why}", path.display()));
+    let pem = file::read(path, MAX_PEM_BYTES).map_err(|error| wrong(error.to_string()))?;
+    Ok(PublicKey::from_pem(&pem).map_err(|error| wrong(error.to_string()))?)
 }
 
 fn print(

@@ -1,5 +1,6 @@
 //! Trust that comes from outside of a directory: the keys of logs, and the certificate authorities.
 
+use model_signing::key::PublicKey;
 use tlog::{KeyName, Origin, Verifier};
 use url::Url;
 
@@ -19,6 +20,8 @@ pub struct Anchor {
     pub root: TrustedRoot,
     /// Keys of the log that were named by themselves. If there are any, those of the root do not count for the log.
     pub log_keys: Vec<LogKey>,
+    /// The key of the one who handed the directory out: it must have signed all files.
+    pub public_key: Option<PublicKey>,
 }
 
 impl Anchor {

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use model_signing::bundle::{Bundle, Content};
+use model_signing::key::PublicKey;
 use model_signing::statement::Statement;
 use model_signing::verify::SignatureFile;
 use tlog::{Checkpoint, Hash, Origin, leaf_hash, verify_inclusion};
@@ -127,11 +129,26 @@ pub fn check(files: &Files, anchor: &Anchor) -> Result<Checked, Refused> {
         check_bundle(bytes, leaf, &claimed)?;
         held.push(format!("{BUNDLE} is of this signing"));
     }
-    if let Some(bytes) = files.get(SIGNATURE) {
-        check_signed(bytes, files)?;
-        held.push(format!(
-            "{SIGNATURE} is a signature over exactly these files; by whom is not checked here"
-        ));
+    match (files.get(SIGNATURE), &anchor.public_key) {
+        (Some(bytes), Some(key)) => {
+            check_signed(bytes, files)?;
+            check_signer_of_files(bytes, key)?;
+            held.push(format!(
+                "{SIGNATURE} is a signature over exactly these files, by the given public key"
+            ));
+        }
+        (Some(bytes), None) => {
+            check_signed(bytes, files)?;
+            held.push(format!(
+                "{SIGNATURE} lists exactly these files; whether it verifies, and with whose key, is not checked without --public-key"
+            ));
+        }
+        (None, Some(_)) => {
+            let why =
+                "the file is missing: a directory that is verified with a public key must have it";
+            return refuse(SIGNATURE, "listed", why);
+        }
+        (None, None) => {}
     }
     let outcome = if doubts.is_empty() {
         Outcome::Holds
@@ -458,6 +475,23 @@ fn check_signed(bytes: &[u8], files: &Files) -> Result<(), Refused> {
         ),
         None => Ok(()),
     }
+}
+
+/// The signature over the directory is by this key.
+fn check_signer_of_files(bytes: &[u8], key: &PublicKey) -> Result<(), Refused> {
+    let bundle = Bundle::parse(bytes).or_else(|e| refuse(SIGNATURE, "format", e.to_string()))?;
+    let Content::Dsse(envelope) = bundle.content() else {
+        return refuse(SIGNATURE, "format", "it is not a signature of a statement");
+    };
+    // `SignatureFile` has refused a file with another number of signatures.
+    let is_signed = envelope
+        .signatures
+        .iter()
+        .any(|one| key.verify(&envelope.pae(), &one.sig).is_ok());
+    if is_signed {
+        return Ok(());
+    }
+    refuse(SIGNATURE, "signed", "it is not by the given public key")
 }
 
 fn check_bundle(bytes: &[u8], leaf: &[u8], claimed: &Claimed) -> Result<(), Refused> {

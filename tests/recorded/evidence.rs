@@ -64,6 +64,7 @@ fn anchor() -> Anchor {
         name: "the recorded trusted root".to_owned(),
         root: TrustedRoot::from_file(&trusted_root()).unwrap(),
         log_keys: Vec::new(),
+        public_key: None,
     }
 }
 
@@ -501,6 +502,57 @@ fn a_signed_directory_verifies_by_the_key_and_every_file_is_covered() {
     if let Some(ended) = python_with_root(&directory) {
         assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
     }
+    let by = |public: &str, directory: &Path| {
+        let key = key(public);
+        let root = trusted_root();
+        let trust = ["--trusted-root", root.to_str().unwrap()];
+        self::verify(directory, &[&trust[..], &["--public-key", &key]].concat())
+    };
+    let ended = by("model.pub.pem", &directory);
+    ended.assert_code(0);
+    assert!(
+        ended.stdout.contains("by the given public key"),
+        "{}",
+        ended.stdout
+    );
+    for ended in [
+        by("other-model.pub.pem", &directory),
+        // A directory that nobody signed.
+        by("model.pub.pem", &whole().1),
+    ] {
+        ended.assert_code(1);
+        assert!(ended.stdout.contains("evidence.sig: "), "{}", ended.stdout);
+    }
+    by("model.key.pem", &directory).assert_code(2);
+    let mut unsigned = files_of(&directory);
+    unsigned.remove("evidence.sig");
+    let (_folder, without) = copied(&unsigned);
+    by("model.pub.pem", &without).assert_code(1);
+    // Its signature is false, and its list is true: only the key shows that.
+    let mut false_signature = files_of(&directory);
+    let mut bundle: Value = serde_json::from_slice(&false_signature["evidence.sig"]).unwrap();
+    let signature = &mut bundle["dsseEnvelope"]["signatures"][0]["sig"];
+    let mut other = signature.as_str().unwrap().to_owned();
+    let replaced = if other[10..].starts_with('A') {
+        "B"
+    } else {
+        "A"
+    };
+    other.replace_range(10..11, replaced);
+    *signature = json!(other);
+    false_signature.insert(
+        "evidence.sig".to_owned(),
+        serde_json::to_vec(&bundle).unwrap(),
+    );
+    let (_folder, forged) = copied(&false_signature);
+    let ended = with_root(&forged);
+    ended.assert_code(0);
+    assert!(
+        ended.stdout.contains("is not checked without --public-key"),
+        "{}",
+        ended.stdout
+    );
+    by("model.pub.pem", &forged).assert_code(1);
     // A forger can list another README.md, but not sign it.
     let mut forged = files_of(&directory);
     forged.insert("README.md".to_owned(), b"other".to_vec());
