@@ -51,8 +51,7 @@ pub fn evidence(bytes: &[u8]) {
         .iter()
         .filter(|(name, _)| !["evidence.json", evidence::SIGNATURE].contains(&name.as_str()))
         .map(|(name, bytes)| {
-            let hash = Sha256::digest(bytes);
-            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash = tlog::Hash::new(Sha256::digest(bytes).into()).to_hex();
             format!("    {name:?}: \"{hash}\"")
         })
         .collect();
