@@ -6,11 +6,11 @@
 //! 2. `server`: sizes and times of a request, so that a slow client holds a connection for a limited time.
 //! 3. `guard`: the Host header (421), which prevents that a page of another site reads this one by DNS rebinding; then
 //!    who asks (`access`: 401, 403), except for `/healthz`, `/readyz` and `/login`.
-//! 4. `routes` and `api`: what is shown, from the store, which each request opens for reading; `handling`: the few changes
+//! 4. `routes`, `api` and `pages`: what is shown, from the store, which each request opens for reading; `handling`: the few changes
 //!    that are allowed with `actions`, each through a connection of its own.
 //!
-//! Every answer has the headers of `guard`: no script, no frame, no cache. A new page is a route in `routes`; nothing
-//! else has to change for it.
+//! Every answer has the headers of `guard`: scripts and styles from this server alone, no frame, no cache. A new page is a
+//! route in `pages`; nothing else has to change for it.
 
 mod access;
 mod api;
@@ -21,6 +21,7 @@ mod host;
 mod listener;
 mod log;
 mod login;
+mod pages;
 mod problem;
 mod routes;
 mod server;

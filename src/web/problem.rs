@@ -49,6 +49,16 @@ impl Problem {
         }
     }
 
+    /// The status of the answer.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The sentence about it, raw.
+    pub(super) fn into_detail(self) -> String {
+        self.detail
+    }
+
     /// There is no such thing.
     pub(super) fn absent(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)

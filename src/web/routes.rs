@@ -14,6 +14,7 @@ use super::api;
 use super::guard::{self, plain};
 use super::log;
 use super::login;
+use super::pages;
 use super::site::Site;
 use crate::clock;
 use crate::service::ServiceError;
@@ -30,6 +31,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/metrics", get(metrics))
         .route("/login", get(login::show).post(login::submit))
         .nest("/api/v1", api::router())
+        .merge(pages::router())
         .fallback(async || plain(StatusCode::NOT_FOUND, "there is no such page"))
         .method_not_allowed_fallback(async || {
             plain(

@@ -13,6 +13,7 @@ mod dashboard;
 mod database;
 mod metrics;
 mod openapi;
+mod pages;
 mod promtool;
 mod rules;
 mod schema;

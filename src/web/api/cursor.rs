@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A cursor of this list that continues after this place.
-pub(super) fn encode(list: &str, place: &impl Serialize) -> Option<String> {
+pub(in crate::web) fn encode(list: &str, place: &impl Serialize) -> Option<String> {
     let json = serde_json::to_vec(&(list, place)).ok()?;
     Some(URL_SAFE_NO_PAD.encode(json))
 }

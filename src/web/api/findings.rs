@@ -20,15 +20,15 @@ use crate::web::problem::Problem;
 use crate::web::site::{Reading, Site};
 
 /// The list's name in its cursors.
-const LIST: &str = "findings";
+pub(in crate::web) const LIST: &str = "findings";
 
 /// The list's name in the cursors of a history.
 const HISTORY: &str = "history";
 
 /// What is asked for.
-struct Asked {
-    query: FindingQuery,
-    limit: usize,
+pub(in crate::web) struct Asked {
+    pub(in crate::web) query: FindingQuery,
+    pub(in crate::web) limit: usize,
 }
 
 /// The findings that a person has to look at, or those of the filters.
@@ -85,7 +85,8 @@ pub(super) async fn history(
     page.answer(HISTORY, next, &coverage)
 }
 
-fn asked(query: Option<&str>, now: Timestamp) -> Result<Asked, Problem> {
+/// What the part of an address after `?` asks for.
+pub(in crate::web) fn asked(query: Option<&str>, now: Timestamp) -> Result<Asked, Problem> {
     let mut parameters = Parameters::of(query);
     let text = |written: &str| Ok(written.to_owned());
     let limit = parameters.limit()?;

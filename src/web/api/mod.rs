@@ -2,7 +2,7 @@
 
 mod actions;
 mod asked;
-mod cursor;
+pub(super) mod cursor;
 mod etag;
 mod findings;
 mod list;
@@ -13,4 +13,5 @@ mod routes;
 mod signings;
 mod status;
 
+pub(super) use findings::{Asked as AskedFindings, LIST as FINDINGS, asked as asked_findings};
 pub(super) use routes::router;

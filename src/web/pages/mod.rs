@@ -1,0 +1,18 @@
+//! Pages for people, written by the server from the store alone. They are read only, and work without JavaScript.
+//!
+//! `layout` is the frame of every page, `assets` its style and script, `text` the only way in which text of a log gets into
+//! a page: escaped for HTML, with control characters visible. Each other file is one page or a part of it. A page computes
+//! nothing about logs and findings: it shows what `report` describes.
+
+mod assets;
+mod commands;
+mod failure;
+mod filter_form;
+mod finding;
+mod findings;
+mod layout;
+mod links;
+mod routes;
+mod text;
+
+pub(super) use routes::router;
