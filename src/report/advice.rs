@@ -98,6 +98,13 @@ pub fn of(finding: &Finding) -> Advice {
     }
 }
 
+/// The same about a way of going blind.
+#[cfg(feature = "web")]
+pub fn of_health(verdict: Verdict) -> Advice {
+    let (meaning, action) = health::of(verdict);
+    Advice { meaning, action }
+}
+
 fn signing(verdict: Verdict) -> Advice {
     const IF_NOT_YOURS: &str = "If it is yours, register its bundle: this closes the finding. If \
         you do not know who made it, treat the identity as stolen: stop the workflow or suspend \

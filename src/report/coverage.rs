@@ -112,6 +112,18 @@ impl Coverage {
     }
 }
 
+impl Coverage {
+    /// The same for one log: without the reasons that are about other logs.
+    #[must_use]
+    pub fn of_log(mut self, name: &str) -> Self {
+        self.why
+            .retain(|why| why.log.as_deref().is_none_or(|log| log == name));
+        self.logs.retain(|log| log.log == name);
+        self.complete = self.why.is_empty();
+        self
+    }
+}
+
 impl LogCoverage {
     fn of(log: &LogStatus) -> Self {
         Self {

@@ -17,7 +17,12 @@ const SANS_SHOWN: usize = 5;
 
 /// A heading over the facts of a finding.
 pub fn heading(finding: &Finding) -> &'static str {
-    match finding.verdict {
+    heading_of(finding.verdict)
+}
+
+/// The heading over findings of this kind.
+pub fn heading_of(verdict: Verdict) -> &'static str {
+    match verdict {
         Verdict::Expected => "A registered signing",
         Verdict::SelfRegistered => "A signing that only its signer registered",
         Verdict::ModelUnexpected => "A model signing that is not registered",

@@ -104,16 +104,16 @@ pub struct LookupStatus {
 /// if its checkpoint was never verified.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
-struct TreeStatus {
-    origin: String,
-    base: Option<u64>,
-    seen: Option<u64>,
-    proven: Option<u64>,
-    head: Option<u64>,
+pub struct TreeStatus {
+    pub origin: String,
+    pub base: Option<u64>,
+    pub seen: Option<u64>,
+    pub proven: Option<u64>,
+    pub head: Option<u64>,
     first: Option<u64>,
-    frozen: bool,
-    last_success: Option<Timestamp>,
-    error: Option<PassError>,
+    pub frozen: bool,
+    pub last_success: Option<Timestamp>,
+    pub error: Option<PassError>,
 }
 
 impl LogStatus {
@@ -344,9 +344,19 @@ impl LogStatus {
     }
 }
 
-/// What only the API asks.
+/// What only the server asks.
 #[cfg(feature = "web")]
 impl LogStatus {
+    /// Its type, as in the configuration.
+    pub fn protocol(&self) -> &'static str {
+        self.protocol
+    }
+
+    /// The trees of a Rekor v1 log.
+    pub fn trees(&self) -> &[TreeStatus] {
+        &self.trees
+    }
+
     /// How it is read.
     pub fn mode(&self) -> ReadingMode {
         self.mode
@@ -434,6 +444,41 @@ fn contiguous(trees: &[TreeStatus], reached: impl Fn(&TreeStatus) -> Option<u64>
         end = base.checked_add(reached);
     }
     end
+}
+
+#[cfg(all(test, feature = "web"))]
+impl LogStatus {
+    /// A log of one tree with these positions, for the tests of what is made of it.
+    pub(super) fn example(
+        name: &str,
+        [first, proven, seen, head]: [Option<u64>; 4],
+        last_success: Option<Timestamp>,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            origin: Some(name.to_owned()),
+            protocol: Protocol::RekorV2.as_str(),
+            mode: ReadingMode::Tail,
+            seen,
+            proven,
+            head,
+            first,
+            frozen: false,
+            last_success,
+            error: None,
+            trees: Vec::new(),
+            lookups: None,
+            guide: None,
+        }
+    }
+
+    /// The same, not read in full.
+    pub(super) fn guided_example(name: &str, last_success: Option<Timestamp>) -> Self {
+        Self {
+            mode: ReadingMode::Guided,
+            ..Self::example(name, [None, None, None, Some(9)], last_success)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ pub mod advice;
 mod coverage;
 mod exposition;
 pub mod finding;
+#[cfg(feature = "web")]
+mod headline;
 pub mod html;
 pub mod log;
 mod metrics;
@@ -20,6 +22,8 @@ pub mod text;
 
 #[cfg(feature = "web")]
 pub use coverage::Coverage;
+#[cfg(feature = "web")]
+pub use headline::Headline;
 pub use metrics::{LastPass, Metrics};
 pub use outcome::Outcome;
 pub use pass::{PassResult, PassSummary, unread};

@@ -106,12 +106,12 @@ struct Tree {
 /// The part of a tree that a watch covers.
 #[derive(Serialize)]
 #[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
-pub(super) struct WatchOnLog<'a> {
-    pub(super) log: &'a str,
-    origin: &'a str,
+pub struct WatchOnLog<'a> {
+    pub log: &'a str,
+    pub origin: &'a str,
     /// From here on everything up to `seen` was matched.
-    from: u64,
-    pub(super) gaps: &'a [(u64, u64)],
+    pub from: u64,
+    pub gaps: &'a [(u64, u64)],
 }
 
 /// What the serialization of [`WatchStatus`] writes.
@@ -147,6 +147,10 @@ impl Serialize for WatchStatus {
 #[cfg_attr(feature = "web", derive(utoipa::ToSchema))]
 pub struct AlertStatus {
     pending: u64,
+    /// Those of the pending ones that are due.
+    #[serde(skip)]
+    #[cfg(feature = "web")]
+    due: u64,
     failed: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<String>,
@@ -197,6 +201,20 @@ impl Status {
             _ => {}
         }
         stale
+    }
+
+    /// The ranges of a log that were read and that some watch was never matched against, in any order.
+    #[cfg(feature = "web")]
+    pub fn gaps_of(&self, log: &str) -> Vec<(u64, u64)> {
+        let on_logs = self.watches.iter().flat_map(WatchStatus::on_logs);
+        let mut gaps: Vec<(u64, u64)> = on_logs
+            .filter(|on| on.log == log)
+            .flat_map(|on| on.gaps)
+            .copied()
+            .collect();
+        gaps.sort_unstable();
+        gaps.dedup();
+        gaps
     }
 
     /// All of it for a terminal: escaped lines.
@@ -306,7 +324,8 @@ impl WatchStatus {
             .fold(0, u64::saturating_add)
     }
 
-    pub(super) fn on_logs(&self) -> impl Iterator<Item = WatchOnLog<'_>> {
+    /// What it covers of each tree.
+    pub fn on_logs(&self) -> impl Iterator<Item = WatchOnLog<'_>> {
         self.trees.iter().enumerate().map(|(place, tree)| {
             let uneven = self.uneven.get(&place);
             WatchOnLog {
@@ -318,11 +337,21 @@ impl WatchStatus {
         })
     }
 
-    fn has_gaps(&self) -> bool {
+    /// Whether something was read that was never matched against it.
+    pub fn has_gaps(&self) -> bool {
         self.uneven.values().any(|(_, gaps)| !gaps.is_empty())
     }
 
     fn line(&self) -> String {
+        format!(
+            "watch {}  {}",
+            cell(&self.name, 24),
+            escape::terminal(&self.covers())
+        )
+    }
+
+    /// What it covers, in words; raw.
+    pub fn covers(&self) -> String {
         let gaps: Vec<String> = self
             .on_logs()
             .flat_map(|on| {
@@ -330,7 +359,7 @@ impl WatchStatus {
                 gaps.map(move |(from, to)| format!("{} {from}..{to}", on.log))
             })
             .collect();
-        let covers = if self.trees.is_empty() {
+        if self.trees.is_empty() {
             "has covered nothing yet: no log was read".to_owned()
         } else if gaps.is_empty() {
             "covers everything that was read".to_owned()
@@ -339,12 +368,7 @@ impl WatchStatus {
                 "never matched against {}: run `modelwatch rescan`",
                 gaps.join(", ")
             )
-        };
-        format!(
-            "watch {}  {}",
-            cell(&self.name, 24),
-            escape::terminal(&covers)
-        )
+        }
     }
 }
 
@@ -363,12 +387,45 @@ impl AlertStatus {
                 continue;
             }
             alerts.pending += queue.pending;
+            #[cfg(feature = "web")]
+            {
+                alerts.due += queue.due;
+            }
             alerts.failed += queue.failed;
             alerts
                 .errors
                 .extend(queue.last_error.map(|error| format!("{channel}: {error}")));
         }
         alerts
+    }
+}
+
+/// What only the pages ask.
+#[cfg(feature = "web")]
+impl AlertStatus {
+    /// Alerts that wait.
+    pub fn pending(&self) -> u64 {
+        self.pending
+    }
+
+    /// Alerts that are due, and that their channel has not accepted.
+    pub fn due(&self) -> u64 {
+        self.due
+    }
+
+    /// Alerts that were given up.
+    pub fn failed(&self) -> u64 {
+        self.failed
+    }
+
+    /// The last error of each channel, raw.
+    pub fn errors(&self) -> &[String] {
+        &self.errors
+    }
+
+    /// Whether a channel did not accept an alert.
+    pub fn has_problem(&self) -> bool {
+        self.failed > 0 || !self.errors.is_empty()
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) async fn record_pass(
 }
 
 /// The last pass; `None` if none has ended, or if another version wrote it in a form of its own.
-async fn last_pass(store: &dyn Values) -> Result<Option<LastPass>, StoreError> {
+pub(super) async fn last_pass(store: &dyn Values) -> Result<Option<LastPass>, StoreError> {
     let text = store.get_value(LAST_PASS).await?;
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::error::ServiceError;
+use super::metrics;
 use super::view::View;
 use crate::finding::Routes;
 use crate::judge::Rules;
 use crate::monitor::MonitoredLog;
-use crate::report::{AlertStatus, Coverage, FindingStatus, Status};
+use crate::report::{AlertStatus, Coverage, FindingStatus, LastPass, Status};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Settings, Store, StoreError};
 
@@ -65,6 +66,15 @@ impl View {
             FindingStatus::default(),
         );
         Ok(status.stale(max_age, now).is_empty())
+    }
+
+    /// The last pass; `None` if none has ended.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub async fn last_pass(&self, store: &dyn Store) -> Result<Option<LastPass>, StoreError> {
+        metrics::last_pass(store).await
     }
 
     /// How far an answer from the store can be relied on.

@@ -65,7 +65,7 @@ pub use lookup::{
     Sighting, VerifiedHead,
 };
 pub use lookups::Lookups;
-pub use overview::{Overview, WaitingFindings};
+pub use overview::{Overview, RecentFinding, WaitingFindings};
 pub use pass_error::{PassError, PassErrorKind};
 pub use passes::Passes;
 pub use positions::Positions;

@@ -25,7 +25,6 @@ const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Every route, behind the checks of `guard`.
 pub(super) fn router(site: Arc<Site>) -> Router {
     Router::new()
-        .route("/", get(home))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
@@ -44,13 +43,6 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         ))
         .layer(from_fn_with_state(Arc::clone(&site), guard::guard))
         .with_state(site)
-}
-
-async fn home() -> Response {
-    plain(
-        StatusCode::OK,
-        "modelwatch: /api/v1 for programs, /metrics for Prometheus, /healthz for probes, /readyz for the age of the last proven pass",
-    )
 }
 
 /// The process works. It does not depend on the logs: a probe that restarts the program must not do so because a log is

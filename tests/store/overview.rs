@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use modelwatch::finding::{Severity, Verdict};
+use modelwatch::finding::{Severity, State, Verdict};
 use modelwatch::store::{Delivery, WaitingFindings};
 
 use crate::scratch::{ScratchStore, ack, at, critical, held, signing, untrusted};
@@ -70,4 +70,34 @@ async fn the_size_is_that_of_the_files() {
     let size = scratch.store.size_bytes().await.unwrap().unwrap();
     let database = scratch.path().metadata().unwrap().len();
     assert!(size > 4096 && size >= database, "{size}, {database}");
+}
+
+#[tokio::test]
+async fn the_last_findings_are_those_that_were_recorded_last() {
+    let scratch = ScratchStore::with_log().await;
+    assert_eq!(scratch.store.recent_findings(3).await.unwrap(), []);
+    let found: Vec<_> = (1..=5).map(signing).collect();
+    let ids: Vec<_> = found.iter().map(|new| new.finding.id).collect();
+    scratch.read((0, 0), (9, 0), found).await;
+    let request = ack("ours", at(2));
+    scratch.store.handle(&[ids[4]], &request).await.unwrap();
+    for limit in [0_u32, 1, 3, 5, 100] {
+        let recent = scratch.store.recent_findings(limit).await.unwrap();
+        let recent: Vec<_> = recent.iter().map(|found| found.id).collect();
+        let newest = ids.iter().rev().take(limit.try_into().unwrap());
+        assert_eq!(recent, newest.copied().collect::<Vec<_>>());
+    }
+    let recent = scratch.store.recent_findings(2).await.unwrap();
+    let states: Vec<_> = recent.iter().map(|found| found.state).collect();
+    assert_eq!(states, [State::Acked, State::Open]);
+    let expected = signing(4).finding;
+    let found = &recent[1];
+    assert_eq!(
+        (&found.watch, found.verdict),
+        (&expected.watch, expected.verdict)
+    );
+    assert_eq!(
+        (found.severity, found.first_seen),
+        (expected.severity, expected.first_seen)
+    );
 }

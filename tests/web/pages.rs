@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use modelwatch::finding::{Class, Verdict};
 use serde_json::{Value, json};
 
 use crate::database;
@@ -33,11 +34,12 @@ fn assert_frame(answer: &Answer) {
         "<main id=\"content\"",
         "<nav aria-label=",
         "<footer>",
-        "<title>",
         "href=\"#content\"",
     ] {
         assert_eq!(page.matches(part).count(), 1, "{part}: {page}");
     }
+    let (head, _) = page.split_once("</head>").unwrap();
+    assert_eq!(head.matches("<title>").count(), 1, "{page}");
     assert_eq!(page.matches("<h1").count(), 1, "{page}");
     // Headings in order, each at most one level below the one before.
     let levels = page
@@ -213,8 +215,8 @@ fn the_page_of_a_finding_says_what_it_means_and_what_to_do() {
 fn every_link_of_every_page_leads_to_an_answer() {
     let site = Site::new("");
     let server = site.serve(&FREE_PORT);
-    let mut waiting = vec!["/findings".to_owned()];
-    let mut seen = BTreeSet::from(["/findings".to_owned()]);
+    let mut waiting = vec!["/".to_owned()];
+    let mut seen = BTreeSet::from(["/".to_owned()]);
     let mut pages = 0;
     while let Some(address) = waiting.pop() {
         let answer = server.get(&address, &[]);
@@ -233,6 +235,14 @@ fn every_link_of_every_page_leads_to_an_answer() {
                 .filter(|link| seen.insert((*link).clone()))
                 .cloned(),
         );
+    }
+    for page in [
+        "/health",
+        "/findings",
+        "/logs/recorded",
+        "/watches/falcon-release",
+    ] {
+        assert!(seen.contains(page), "{page}: {seen:?}");
     }
     let findings = listed(&site, &["--all"]).len();
     assert!(pages > findings, "{pages} pages, {findings} findings");
@@ -282,6 +292,16 @@ fn what_cannot_be_shown_is_said_by_a_page() {
         ),
         ("/findings/xyz", 404, "32 hexadecimal digits"),
         ("/findings/abc", 404, "32 hexadecimal digits"),
+        (
+            "/logs/absent",
+            404,
+            "No log that is followed has this name.",
+        ),
+        (
+            "/watches/absent",
+            404,
+            "No watch of the configuration has this name.",
+        ),
         ("/findings/%3Cscript%3E", 404, "32 hexadecimal digits"),
         ("/findings?verdcit=expected", 400, "verdcit"),
         ("/findings?severity=loud", 400, "severity"),
@@ -306,7 +326,14 @@ fn what_cannot_be_shown_is_said_by_a_page() {
     );
     // Without its database it says so, and does not name the file.
     fs::rename(site.path("modelwatch.db"), site.path("gone.db")).unwrap();
-    for address in ["/findings", "/findings/00000000000000000000000000000000"] {
+    for address in [
+        "/",
+        "/health",
+        "/logs/recorded",
+        "/watches/falcon-release",
+        "/findings",
+        "/findings/00000000000000000000000000000000",
+    ] {
         let answer = server.get(address, &[]);
         assert_eq!(answer.status, 503, "{address}");
         assert_frame(&answer);
@@ -331,10 +358,20 @@ fn hostile_names_are_text_on_every_page() {
         "UPDATE finding SET summary = $1, watch = $1, log = $1",
         &[hostile],
     );
+    // What a log answers is in the reason why its pass did not finish.
+    database::execute(
+        &site,
+        "UPDATE tree SET error_kind = 'malformed', error_message = $1",
+        &[hostile],
+    );
     let server = site.serve(&FREE_PORT);
     let id = id(&listed(&site, &[])[0]);
     let filtered = "/findings?all=true&san=%3Cscript%3Ealert(1)%3C/script%3E%E2%80%AE%07%22&watch=%22%3E%3Cscript%3E";
     for (address, is_about_it) in [
+        ("/", true),
+        ("/health", true),
+        ("/logs/recorded", true),
+        ("/watches/falcon-release", false),
         ("/findings", true),
         ("/findings?all=true", true),
         (&format!("/findings/{id}"), true),
@@ -360,6 +397,80 @@ fn hostile_names_are_text_on_every_page() {
         .find(|link| link.contains("san="));
     let same = server.get(&same.unwrap(), &[]);
     assert!(ids_of(html_of(&same)).contains(&id));
+}
+
+#[test]
+fn the_first_page_says_no_more_than_the_status() {
+    let site = Site::new("");
+    let server = site.serve(&FREE_PORT);
+    let answer = server.get("/", &[]);
+    let page = html_of(&answer);
+    let unregistered = listed(&site, &["--verdict", "identity-unexpected"]).len();
+    let untrusted = listed(&site, &["--verdict", "untrusted-chain"]).len();
+    let status = site.run(&["status", "--json"]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let last = status["logs"][0]["last_success"].as_str().unwrap();
+    let last = format!("{} {}Z", &last[..10], &last[11..19]);
+    // All but the daily digest of what anyone can write.
+    let due = status["alerts"]["pending"].as_u64().unwrap() - 1;
+    for part in [
+        &*format!(
+            "{unregistered} signings are not registered and {untrusted} watched name is confirmed by no trusted authority."
+        ),
+        &format!("The log is read and proven up to {last}."),
+        // The demo delivers no alert.
+        &format!("Blind or failing: {due} alerts are due and not delivered."),
+        "entries 0 to 161 proven",
+        "covers everything that was read",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert_eq!(ids_of(page).len(), 5);
+    database::execute(
+        &site,
+        "UPDATE alert SET state = 'delivered', delivered = due WHERE state = 'pending'",
+        &[],
+    );
+    assert!(html_of(&server.get("/", &[])).contains("Nothing is blind."));
+    drop(server);
+
+    // A log that no pass has read, a watch that was added after the pass, and a way of going blind that is present.
+    site.configure("[[log]]\nname = \"unread\"\ntype = \"rekor-v2\"\nurl = \"absent\"\norigin = \"absent.example\"\npublic_key = \"key.pub.pem\"\nstart = \"beginning\"\n[[watch]]\nname = \"later\"\nsan = \"jane@example.com\"\nissuer = \"https://accounts.example.com\"\n");
+    database::execute(
+        &site,
+        "UPDATE finding SET verdict = 'silence', health = 1 WHERE number = (SELECT number FROM finding WHERE verdict = 'untrusted-chain' AND state = 'open' LIMIT 1)",
+        &[],
+    );
+    let server = site.serve(&FREE_PORT);
+    let answer = server.get("/", &[]);
+    let page = html_of(&answer);
+    for part in [
+        &*format!("1 of 2 logs is read and proven up to {last}. Not proven up to the end: unread."),
+        "Blind or failing: 1 finding about the monitoring is open, 1 log is not proven up to its end and 1 log has entries that some watch was never compared with.",
+        "entries 0 to 161 read, but not compared with every watch",
+        "Nothing of this log is read yet.",
+        "never matched against recorded 0..161",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("Nothing is blind."));
+    let watch = server.get("/watches/later", &[]);
+    assert!(html_of(&watch).contains("modelwatch rescan --watch later"));
+    let log = server.get("/logs/unread", &[]);
+    assert!(html_of(&log).contains("No pass has proven all of it"));
+    let health = server.get("/health", &[]);
+    let health = html_of(&health);
+    assert!(
+        health.contains("A log that does not grow: 1 open"),
+        "{health}"
+    );
+    // Every way of going blind is named, present or not.
+    for verdict in Verdict::ALL
+        .into_iter()
+        .filter(|verdict| verdict.class() == Class::Health)
+    {
+        assert!(health.contains(verdict.as_str()), "{verdict}");
+    }
 }
 
 #[test]
@@ -398,7 +509,14 @@ fn pages_need_the_token() {
     let site = Site::new("[web]\ntoken_file = \"token\"");
     fs::write(site.path("token"), "s3cret").unwrap();
     let server = site.serve(&FREE_PORT);
-    for address in ["/findings", "/findings/00000000000000000000000000000000"] {
+    for address in [
+        "/",
+        "/health",
+        "/logs/recorded",
+        "/watches/falcon-release",
+        "/findings",
+        "/findings/00000000000000000000000000000000",
+    ] {
         assert_eq!(server.get(address, &[]).status, 401, "{address}");
         let person = server.get(address, &["Accept: text/html"]);
         assert_eq!(

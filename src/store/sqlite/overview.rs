@@ -9,12 +9,18 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::fail::Fail;
 use super::{SqliteStore, files, value};
-use crate::store::{Overview, StoreError, WaitingFindings};
+use crate::store::{Overview, RecentFinding, StoreError, WaitingFindings};
 
 #[async_trait]
 impl Overview for SqliteStore {
     async fn waiting_findings(&self) -> Result<WaitingFindings, StoreError> {
         reading!(self, "counting what is open", |db| waiting_findings(db))
+    }
+
+    async fn recent_findings(&self, limit: u32) -> Result<Vec<RecentFinding>, StoreError> {
+        reading!(self, "reading the last findings", |db| recent_findings(
+            db, limit
+        ))
     }
 
     async fn last_deliveries(
@@ -51,6 +57,39 @@ async fn waiting_findings(db: &mut SqliteConnection) -> Result<WaitingFindings, 
         waiting.open.insert(kind, value::natural(count)?);
     }
     Ok(waiting)
+}
+
+/// The last findings by their numbers. None is ever deleted, so that there is one for each number.
+async fn recent_findings(
+    db: &mut SqliteConnection,
+    limit: u32,
+) -> Result<Vec<RecentFinding>, Fail> {
+    type Row = (Vec<u8>, Option<String>, String, i64, String, i64);
+    let last: Option<i64> = sqlx::query_scalar("SELECT max(number) FROM finding")
+        .fetch_one(&mut *db)
+        .await?;
+    let before = last.unwrap_or(0).saturating_sub(i64::from(limit));
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT id, watch, verdict, severity, state, first_seen FROM finding
+         WHERE number > $1 ORDER BY number DESC LIMIT $2",
+    )
+    .bind(before)
+    .bind(i64::from(limit))
+    .fetch_all(&mut *db)
+    .await?;
+    let found = rows.into_iter();
+    found
+        .map(|(id, watch, verdict, severity, state, first_seen)| {
+            Ok(RecentFinding {
+                id: value::finding_id(&id)?,
+                watch,
+                verdict: value::verdict(&verdict)?,
+                severity: value::severity(severity)?,
+                state: value::state(&state)?,
+                first_seen: value::moment(first_seen)?,
+            })
+        })
+        .collect()
 }
 
 /// When each of these channels accepted an alert last.

@@ -12,12 +12,18 @@ use super::text::{moment, shown};
 /// Which entry of the navigation a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
+    Overview,
     Findings,
+    Health,
     None,
 }
 
 /// The navigation: address, text.
-const SECTIONS: [(Section, &str, &str); 1] = [(Section::Findings, "/findings", "Findings")];
+const SECTIONS: [(Section, &str, &str); 3] = [
+    (Section::Overview, "/", "Overview"),
+    (Section::Findings, "/findings", "Findings"),
+    (Section::Health, "/health", "Health"),
+];
 
 /// A page. Its body begins with an `h1`.
 pub(super) struct Page<'a> {

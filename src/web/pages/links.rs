@@ -9,6 +9,20 @@ pub(super) fn finding(id: FindingId) -> String {
     format!("/findings/{id}")
 }
 
+/// The page of a log.
+pub(super) fn log(name: &str) -> String {
+    let mut address = "/logs/".to_owned();
+    encode(&mut address, name);
+    address
+}
+
+/// The page of a watch.
+pub(super) fn watch(name: &str) -> String {
+    let mut address = "/watches/".to_owned();
+    encode(&mut address, name);
+    address
+}
+
 /// The list of findings with these filters.
 pub(super) fn findings(filters: &[(&str, &str)]) -> String {
     let mut address = "/findings".to_owned();

@@ -10,9 +10,15 @@ mod failure;
 mod filter_form;
 mod finding;
 mod findings;
+mod health;
+mod home;
 mod layout;
 mod links;
+mod log;
 mod routes;
+mod strip;
 mod text;
+mod timeline;
+mod watch;
 
 pub(super) use routes::router;

@@ -16,11 +16,11 @@ use modelwatch::store::{
     HandlingOutcome, HandlingRequest, HoldRule, Judged, KeptEntries, KeptEntry, ListedTrees,
     LogFaults, LogState, Logs, Lookup, LookupCounts, Lookups, NewLookups, NewRegistration, NewTree,
     OpenCertificate, Overview, PassHistory, PassReport, Passes, Positions, Postponed, ProvenPart,
-    QueuedAlert, RegisteredEntries, RegisteredEntry, Registration, RegistrationSources,
-    RescanRequest, Rescanned, Rescans, Scope, SearchKey, Searches, Settled, Sighting, SigningQuery,
-    Signings, SourceChange, SourceContent, SourceFailure, SourceState, Span, Store, StoreError,
-    StoredSigning, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WaitingFindings,
-    WatchSet,
+    QueuedAlert, RecentFinding, RegisteredEntries, RegisteredEntry, Registration,
+    RegistrationSources, RescanRequest, Rescanned, Rescans, Scope, SearchKey, Searches, Settled,
+    Sighting, SigningQuery, Signings, SourceChange, SourceContent, SourceFailure, SourceState,
+    Span, Store, StoreError, StoredSigning, StoredTimes, TreeCoverage, TreeState, Values,
+    VerifiedHead, WaitingFindings, WatchSet,
 };
 use tlog::Head;
 
@@ -279,6 +279,7 @@ through!(ChannelQueues {
 
 through!(Overview {
     fn waiting_findings() -> WaitingFindings;
+    fn recent_findings(limit: u32) -> Vec<RecentFinding>;
     fn last_deliveries(channels: &[String]) -> BTreeMap<String, Timestamp>;
     fn size_bytes() -> Option<u64>;
 });
