@@ -13,7 +13,8 @@ use std::fmt::Write as _;
 ///
 /// assert_eq!(shell_word("main:158"), "main:158");
 /// assert_eq!(shell_word("it's $(x)"), r"'it'\''s $(x)'");
-/// assert_eq!(shell_word("a\nb"), r"$'a\x0ab'");
+/// assert_eq!(shell_word("a\nz"), r"$'a\x0az'");
+/// assert_eq!(shell_word("a\nb"), r"$'a\x0a\x62'");
 /// ```
 pub fn shell_word(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.,:/@%+=".contains(&byte);
