@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::access::{self, Refusal};
 use super::host;
 use super::listener::Peer;
+use super::own_address;
 use super::problem::{self, Line};
 use super::site::Site;
 use crate::clock;
@@ -114,7 +115,12 @@ fn refused(refusal: &Refusal, request: &Request, access: &Access) -> Response {
     match refusal {
         Refusal::NeedsToken if is_a_person(request) && matches!(access, Access::Token(_)) => {
             let mut answer = StatusCode::SEE_OTHER.into_response();
-            let login = HeaderValue::from_static("/login");
+            let asked = request
+                .uri()
+                .path_and_query()
+                .map_or("/", |asked| asked.as_str());
+            let login = HeaderValue::from_str(&own_address::sign_in(asked));
+            let login = login.unwrap_or(HeaderValue::from_static("/login"));
             answer.headers_mut().insert(LOCATION, login);
             answer
         }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
-use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::{Html, IntoResponse as _, Response};
 use secrecy::ExposeSecret as _;
 use url::form_urlencoded;
 
 use super::guard::{plain, unreadable_secret};
 use super::host;
+use super::own_address::is_own;
+use super::pages::sign_in;
 use super::session::is_same;
 use super::site::Site;
 use crate::clock;
@@ -20,21 +22,18 @@ use crate::config::Access;
 /// A token has at most 64 KiB, as in its file; in a form each byte may take three.
 const MAX_FORM_BYTES: usize = 200 * 1024;
 
-/// The form. `{note}` says what was wrong.
-const FORM: &str = "<!DOCTYPE html>
-<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">
-<title>modelwatch: token</title></head>
-<body><main><h1>modelwatch</h1>{note}
-<form method=\"post\" action=\"/login\">
-<p><label for=\"token\">Token</label> <input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"current-password\" required autofocus></p>
-<p><button type=\"submit\">Sign in</button></p>
-</form></main></body></html>
-";
+/// Where the form, or its address, says that the person wants to go.
+fn wanted(fields: &[u8]) -> Option<String> {
+    let mut fields = form_urlencoded::parse(fields);
+    let (_, to) = fields.find(|(name, _)| name == "to")?;
+    is_own(&to).then(|| to.into_owned())
+}
 
 /// The form.
-pub(super) async fn show(State(site): State<Arc<Site>>) -> Response {
+pub(super) async fn show(State(site): State<Arc<Site>>, uri: Uri) -> Response {
+    let to = wanted(uri.query().unwrap_or_default().as_bytes());
     match site.settings().access {
-        Access::Token(_) => form(StatusCode::OK, ""),
+        Access::Token(_) => form(StatusCode::OK, to.as_deref(), None),
         _ => plain(StatusCode::NOT_FOUND, "there is no token to sign in with"),
     }
 }
@@ -55,6 +54,7 @@ pub(super) async fn submit(
     let Ok(form_bytes) = to_bytes(body, MAX_FORM_BYTES).await else {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "the form is too long");
     };
+    let to = wanted(&form_bytes);
     let mut fields = form_urlencoded::parse(&form_bytes);
     let sent = fields.find(|(name, _)| name == "token");
     let sent = sent
@@ -66,10 +66,8 @@ pub(super) async fn submit(
     };
     if !is_same(token.expose_secret(), sent.trim_end().as_bytes()) {
         tracing::warn!("web: a sign-in with a wrong token was refused");
-        return form(
-            StatusCode::FORBIDDEN,
-            "<p role=\"alert\">This is not the token.</p>",
-        );
+        let note = Some("This is not the token.");
+        return form(StatusCode::FORBIDDEN, to.as_deref(), note);
     }
     let is_https = settings
         .base_url
@@ -84,13 +82,34 @@ pub(super) async fn submit(
     let mut answer = StatusCode::SEE_OTHER.into_response();
     let headers = answer.headers_mut();
     headers.insert(SET_COOKIE, cookie);
-    headers.insert(LOCATION, HeaderValue::from_static("/"));
+    // Visible ASCII characters.
+    let to = to.and_then(|to| HeaderValue::from_str(&to).ok());
+    headers.insert(LOCATION, to.unwrap_or(HeaderValue::from_static("/")));
     answer
 }
 
-fn form(status: StatusCode, note: &str) -> Response {
-    let mut answer = (status, FORM.replace("{note}", note)).into_response();
-    let html = HeaderValue::from_static("text/html; charset=utf-8");
-    answer.headers_mut().insert(CONTENT_TYPE, html);
-    answer
+fn form(status: StatusCode, to: Option<&str>, note: Option<&str>) -> Response {
+    (status, Html(sign_in(to, note))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_leads_to_a_page_of_this_server_and_to_no_other() {
+        assert_eq!(
+            wanted(b"token=a&to=%2Ffindings%3Fa%3Db").as_deref(),
+            Some("/findings?a=b")
+        );
+        for other in [
+            "to=%2F%2Fevil.example",
+            "to=%2F%5Cevil",
+            "to=evil",
+            "to",
+            "",
+        ] {
+            assert_eq!(wanted(other.as_bytes()), None, "{other}");
+        }
+    }
 }

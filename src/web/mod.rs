@@ -21,6 +21,7 @@ mod host;
 mod listener;
 mod log;
 mod login;
+mod own_address;
 mod pages;
 mod problem;
 mod routes;

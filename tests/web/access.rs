@@ -86,6 +86,19 @@ fn a_person_signs_in_with_the_token_and_gets_a_session() {
     }
     let answer = server.post("/login", &[], right);
     assert_eq!(answer.header("location"), Some("/"));
+    // It leads back to a page of this server, and to no other one.
+    for (to, location) in [
+        ("%2Ffindings%2F00ff%3Fa%3Db", "/findings/00ff?a=b"),
+        ("%2F%2Fattacker.example", "/"),
+        ("https%3A%2F%2Fattacker.example", "/"),
+    ] {
+        let there = server.post("/login", &[], &format!("{right}&to={to}"));
+        assert_eq!(there.header("location"), Some(location));
+        let form = server.get(&format!("/login?to={to}"), &[]).body;
+        let link = format!("<a href=\"{location}\">");
+        assert_eq!(form.contains(&link), location != "/", "{form}");
+        assert!(!form.contains("attacker"), "{form}");
+    }
     let cookie = answer.header("set-cookie").unwrap();
     for part in ["; HttpOnly", "; SameSite=Strict", "; Secure", "; Path=/"] {
         assert!(cookie.contains(part), "{cookie}");

@@ -16,9 +16,11 @@ mod layout;
 mod links;
 mod log;
 mod routes;
+mod sign_in;
 mod strip;
 mod text;
 mod timeline;
 mod watch;
 
 pub(super) use routes::router;
+pub(super) use sign_in::sign_in;
