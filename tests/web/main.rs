@@ -11,6 +11,7 @@ mod actions;
 mod api;
 mod dashboard;
 mod database;
+mod forms;
 mod metrics;
 mod openapi;
 mod pages;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
@@ -10,6 +11,7 @@ use maud::{Markup, html};
 
 use super::commands::commands;
 use super::failure::Failure;
+use super::handling_form;
 use super::layout::{Page, Section};
 use super::links;
 use super::text::{moment, shown};
@@ -17,6 +19,7 @@ use crate::clock;
 use crate::finding::{Class, Finding};
 use crate::report::{advice, finding};
 use crate::store::{FindingRecord, Findings, StoreError};
+use crate::web::caller::Caller;
 use crate::web::site::Site;
 
 /// Fewest digits of an id.
@@ -25,6 +28,7 @@ const MIN_DIGITS: usize = 4;
 /// The page of the finding with this id. An id may be shortened, as in lists on a terminal.
 pub(super) async fn show(
     State(site): State<Arc<Site>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
     let now = clock::now();
@@ -45,7 +49,7 @@ pub(super) async fn show(
         title: finding::heading(found),
         section: Section::Findings,
         as_of: now,
-        body: body(&record),
+        body: body(&record, &handling_form::form(&site, &caller, found)),
     };
     Ok(page.into_response())
 }
@@ -67,7 +71,7 @@ async fn record(store: &dyn Findings, id: &str) -> Result<FindingRecord, Failure
     }
 }
 
-fn body(record: &FindingRecord) -> Markup {
+fn body(record: &FindingRecord, form: &Markup) -> Markup {
     let found = &record.finding;
     let advice = advice::of(found);
     html! {
@@ -88,6 +92,7 @@ fn body(record: &FindingRecord) -> Markup {
             p { (advice.action) }
             (commands(&advice::commands(found)))
         }
+        (form)
         section aria-labelledby="facts" {
             h2 #facts { "Who, what, when, where" }
             dl {

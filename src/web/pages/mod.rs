@@ -1,4 +1,5 @@
-//! Pages for people, written by the server from the store alone. They are read only, and work without JavaScript.
+//! Pages for people, written by the server from the store alone. They work without JavaScript, and change nothing
+//! but for the form of a finding.
 //!
 //! `layout` is the frame of every page, `assets` its style and script, `text` the only way in which text of a log gets into
 //! a page: escaped for HTML, with control characters visible. Each other file is one page or a part of it. A page computes
@@ -10,6 +11,7 @@ mod failure;
 mod filter_form;
 mod finding;
 mod findings;
+mod handling_form;
 mod health;
 mod home;
 mod layout;
