@@ -46,7 +46,7 @@ pub(super) fn lookup_digest(bench: &Bench, findings: u64) -> Figure {
     looked_up(bench, findings, &["--digest", &digest])
 }
 
-/// A name that nobody has signed under, CPU ms.
+/// A name of no signing, CPU ms.
 pub(super) fn lookup_nobody(bench: &Bench, findings: u64) -> Figure {
     looked_up(bench, findings, &["--identity", "nobody@models.example"])
 }

@@ -11,7 +11,7 @@ use super::server::Late;
 /// The answers of a log on another continent.
 const LATENCY: Duration = Duration::from_millis(100);
 
-/// A name that nobody has signed under.
+/// A name of no signing.
 const SCAN: [&str; 4] = ["lookup", "--scan", "--identity", "nobody@models.example"];
 
 /// The rate of a scan of a directory, as a part of that of a pass over it: both by CPU time.

@@ -171,7 +171,7 @@ pub struct BundleIs {
     pub leaves: Vec<String>,
     /// The hash of what CT logs hold of its certificate, hex.
     pub logged: Option<String>,
-    /// The signing, whoever logged it: the hash of its signature, and the digests that an entry of it holds, by what they are of.
+    /// The signing, in any entry of it: the hash of its signature, and the digests that an entry of it holds, by what they are of.
     pub signature_sha256: Option<String>,
     /// As above.
     pub digests: Vec<(Part, String)>,

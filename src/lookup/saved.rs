@@ -100,7 +100,7 @@ impl SaveFile {
             _ => Path::new("."),
         };
         let text = serde_json::to_vec(saved)?;
-        // Only the owner may read it: it shows what somebody looks for.
+        // Only the owner may read it: the conditions of a look-up may be a secret of an investigation.
         let mut fresh = tempfile::NamedTempFile::new_in(directory)?;
         std::io::Write::write_all(&mut fresh, &text)?;
         fresh.persist(&self.path).map_err(|error| error.error)?;

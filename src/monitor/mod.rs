@@ -4,8 +4,8 @@
 //! after the other (`trees`). A log that grows too fast is `guided` by CT logs: its search index is asked for names.
 //!
 //! `head` judges whether a checkpoint contradicts an earlier one, for both ways of reading. `health` raises findings about what
-//! monitoring cannot see. `rescan` reads a proven range again for watches that were added later, `reread` for somebody
-//! who records nothing.
+//! monitoring cannot see. `rescan` reads a proven range again for watches that were added later, `reread` for look-ups
+//! and `reconcile`, which record nothing.
 //!
 //! `context`, `halt`, `log`, `outcome` and the like are types that the others share. No file here depends on itself through
 //! others. Nothing here sends an alert or reads the configuration: alerts are rows in the store.
