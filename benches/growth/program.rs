@@ -80,7 +80,7 @@ pub(super) fn reconcile_all(bench: &Bench, findings: u64) -> Figure {
 fn reconciled(bench: &Bench, findings: u64, more: &[&str]) -> Figure {
     let place = with_findings(bench, findings)?;
     let bundle = fs::read(bench.data.join("../../src/cli/demo/falcon-7b.model.sig"))?;
-    // Nothing of a bundle is kept for the next one: a copy costs what another bundle does.
+    // The signatures of a copy are verified once: each bundle with a certificate of its own costs its signatures more.
     let kept = place.join("bundles");
     fs::create_dir_all(&kept)?;
     for n in 0..BUNDLES {

@@ -9,6 +9,9 @@
 //! certificate timestamp, and a time by the log or by a timestamp authority, at each of which the certificate was valid.
 //! [`KeylessError`] names the check that failed.
 //!
+//! The first verification installs the cryptography of `sigstore-crypto` for this process, unless the program has installed
+//! another one: it verifies no signature twice.
+//!
 //! Signing ([`Draft`]) is here as far as it needs no network: requests and answers are bytes, and what is finished has
 //! passed this same verification.
 
@@ -21,6 +24,7 @@ mod entries;
 mod identity;
 mod opened;
 mod policy;
+mod remembered;
 mod services;
 mod signing;
 mod token;

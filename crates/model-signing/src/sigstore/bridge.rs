@@ -12,7 +12,10 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use sigstore_verify::crypto::SigningScheme;
 use sigstore_verify::trust_root::TimestampAuthority;
+
+use super::remembered::remembered;
 
 use crate::keyless_error::{Check, KeylessError};
 use crate::timestamp::der::{
@@ -136,7 +139,13 @@ impl Bridge {
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeylessError> {
         let signature = self.key.sign(&SystemRandom::new(), message);
-        Ok(signature.map_err(|_| failed())?.as_ref().to_vec())
+        let signature = signature.map_err(|_| failed())?.as_ref().to_vec();
+        // The library need not verify what this process has just signed.
+        if let Some(remembered) = remembered() {
+            let key = self.key.public_key().as_ref();
+            remembered.record_own(SigningScheme::EcdsaP256Sha256, key, message, &signature);
+        }
+        Ok(signature)
     }
 }
 

@@ -8,6 +8,7 @@ use sigstore_verify::Verifier;
 use sigstore_verify::trust_root::TrustedRoot;
 
 use super::bridge::Bridge;
+use super::remembered::remembered;
 use crate::keyless_error::KeylessError;
 
 /// Most verifiers that are kept. Bundles name one or two logs each, and a trusted root has a handful.
@@ -59,6 +60,8 @@ impl Verifiers {
                 .timestamp_authorities
                 .push(self.bridge()?.authority()?);
         }
+        // Before the first signature is verified.
+        let _ = remembered();
         let verifier = Verifier::new(&trusted).map_err(|error| KeylessError::of_library(&error))?;
         let verifier = Arc::new(verifier);
         let mut kept = self.lock();
