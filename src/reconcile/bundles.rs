@@ -72,7 +72,7 @@ impl Bundles {
                 })
                 .collect(),
         };
-        let in_directory = listed.by_directory();
+        let (in_directory, signatures) = (listed.by_directory(), listed.ordered());
         let mut known = HashMap::new();
         let of = listed.files.len() as u64;
         for (file, done) in listed.files.iter().zip(0..) {
@@ -103,7 +103,7 @@ impl Bundles {
                     known.insert(signing_of(&bundle), first);
                 }
                 if !question.no_models {
-                    checked.compare_model(file, &bundle, is_alone, &listed.files);
+                    checked.compare_model(file, &bundle, is_alone, &signatures);
                 }
                 // It may have a million files.
                 if let Some(verified) = &mut checked.verified {
@@ -296,7 +296,7 @@ impl Checked {
         file: &BundleFile,
         bundle: &Bundle,
         is_alone: bool,
-        signatures: &[BundleFile],
+        signatures: &BTreeSet<&Path>,
     ) {
         let Some(verified) = &self.verified else {
             return;

@@ -1,9 +1,10 @@
 //! Finds the bundles in the paths of the command line: files, model directories, and trees of them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, FileType};
 use std::io;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use model_signing::bundle::{Bundle, MAX_BUNDLE_BYTES, is_json, read_collection};
@@ -93,6 +94,11 @@ impl BundleFiles {
             }
         }
         Ok(found.listed)
+    }
+
+    /// The paths of the files, ordered so that those below one directory follow each other.
+    pub(super) fn ordered(&self) -> BTreeSet<&Path> {
+        self.files.iter().map(|file| file.path.as_path()).collect()
     }
 
     /// How many of the files lie in each directory.
@@ -292,11 +298,48 @@ pub(super) fn read(file: &BundleFile) -> Vec<Read> {
     }
 }
 
+/// Those of the paths that are below `directory`, or that are it.
+pub(super) fn below<'p>(
+    paths: &BTreeSet<&'p Path>,
+    directory: &Path,
+) -> impl Iterator<Item = &'p Path> {
+    // Paths are ordered by their components: everything below a directory follows it.
+    let from = paths.range::<Path, _>((Bound::Included(directory), Bound::Unbounded));
+    from.copied()
+        .take_while(move |path| path.starts_with(directory))
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
     use super::*;
+
+    #[test]
+    fn the_paths_below_a_directory_are_those_that_begin_with_it() {
+        let names = [
+            "a",
+            "a/b",
+            "a/b/c.sig",
+            "a/b!/c",
+            "a/b-1/c.sig",
+            "a/b/d/e",
+            "a/bb",
+            "b",
+            "/a/b",
+            "./a/b/f",
+        ];
+        let paths: BTreeSet<&Path> = names.iter().map(Path::new).collect();
+        for directory in ["a", "a/b", "a/b/", "a/b/d", "b", "c", "/", "", ".", "./a/b"] {
+            let directory = Path::new(directory);
+            let found: BTreeSet<&Path> = below(&paths, directory).collect();
+            let naive = paths
+                .iter()
+                .copied()
+                .filter(|path| path.starts_with(directory));
+            assert_eq!(found, naive.collect(), "{directory:?}");
+        }
+    }
 
     /// The names of the files that are found, and the places of the problems.
     fn found(paths: &[&Path]) -> (Vec<String>, Vec<String>) {

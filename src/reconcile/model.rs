@@ -1,11 +1,12 @@
 //! Which model lies beside a bundle, and whether it is the one that was signed.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use model_signing::bundle::{Bundle, Content, DigestAlgorithm};
 use model_signing::hash::Algorithm;
-use model_signing::manifest::{Method, SINGLE_FILE};
+use model_signing::manifest::{Manifest, Method, SINGLE_FILE};
 use model_signing::model::{self, MismatchError, Options};
 use model_signing::statement::Statement;
 use model_signing::walk::{Ignored, Model, WalkError};
@@ -70,10 +71,7 @@ pub(super) fn beside(
     is_alone: bool,
     statement: Option<&Statement>,
 ) -> Option<PathBuf> {
-    let directory = match file.path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
+    let directory = directory_of(&file.path);
     let name = file.path.file_name()?.to_str();
     let by_name = name.and_then(|name| named_like(&directory, name));
     let Some(statement) = statement else {
@@ -145,28 +143,26 @@ fn has_others(directory: &Path, signature: &Path) -> bool {
 }
 
 /// Compares a model with the statement that was signed about it, as `verify` does. Other signatures in the model that were
-/// not signed with it do not count as files of it: `signatures` are the files with bundles that were found.
+/// not signed with it do not count as files of it: `signatures` are the files with bundles that were found or named, and
+/// those beside the signature itself count without being named.
 pub(super) fn compare(
     path: &Path,
     statement: &Statement,
     signature: &Path,
-    signatures: &[BundleFile],
+    signatures: &BTreeSet<&Path>,
 ) -> Result<(), Problem> {
     let model =
         Model::open(path, statement.allow_symlinks).map_err(|error| Problem::of_walk(&error))?;
     let mut ignored = Ignored::none();
     ignored.add_git_paths();
-    let others = signatures
-        .iter()
-        .map(|file| file.path.as_path())
-        .filter(|other| other.starts_with(path) && files::has_signature_name(other))
-        .filter(|other| {
-            let mut signed = statement.manifest.paths();
-            !signed.any(|name| path.join(&**name) == **other)
-        });
-    for left_out in std::iter::once(signature).chain(others) {
+    for left_out in std::iter::once(signature.to_owned()).chain(others(
+        path,
+        &statement.manifest,
+        signature,
+        signatures,
+    )) {
         ignored
-            .add(path, left_out)
+            .add(path, &left_out)
             .map_err(|error| Problem::changed(format!("{}: {error}", left_out.display())))?;
     }
     if ignored.hides_everything() {
@@ -189,6 +185,58 @@ pub(super) fn compare(
                 ..Problem::changed(error)
             })
         }
+    }
+}
+
+/// The signatures in a model besides the one that is compared, other than those that were signed with it.
+fn others(
+    model: &Path,
+    signed: &Manifest,
+    signature: &Path,
+    signatures: &BTreeSet<&Path>,
+) -> BTreeSet<PathBuf> {
+    let directory = directory_of(signature);
+    // Beside its model lie other models with theirs.
+    let lies_inside = is_here(model) || directory.starts_with(model);
+    let beside = lies_inside.then(|| fs::read_dir(&directory)).into_iter();
+    let beside = beside.flatten().flatten().flatten();
+    let beside = beside.map(|entry| directory.join(entry.file_name()));
+    let from = if is_here(model) { Path::new("") } else { model };
+    let known = files::below(signatures, from).map(Path::to_owned);
+    known
+        .chain(beside)
+        .filter(|other| files::has_signature_name(other))
+        .filter_map(|other| {
+            let name = inside(model, &other)?;
+            let is_signed = signed.paths().any(|path| Path::new(&**path) == name);
+            (!is_signed).then(|| model.join(name))
+        })
+        .collect()
+}
+
+/// The name in a model of a path that leads into it.
+fn inside<'p>(model: &Path, path: &'p Path) -> Option<&'p Path> {
+    let name = match path.strip_prefix(model) {
+        Ok(name) => name,
+        // What was named without a directory does not begin with `.`.
+        Err(_) if is_here(model) => path,
+        Err(_) => return None,
+    };
+    let mut parts = name.components();
+    parts
+        .all(|part| matches!(part, Component::Normal(_)))
+        .then_some(name)
+}
+
+fn is_here(directory: &Path) -> bool {
+    directory == Path::new(".")
+}
+
+/// The directory of a file; `.` if its path names none.
+fn directory_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
     }
 }
 
@@ -222,4 +270,71 @@ pub(super) fn compare_file(path: &Path, bundle: &Bundle) -> Option<Result<(), Pr
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+
+    use super::*;
+
+    #[test]
+    fn a_path_leads_into_a_model_by_plain_names_alone() {
+        for (model, path, expected) in [
+            ("m", "m/a.sig", Some("a.sig")),
+            ("m", "m/b/a.sig", Some("b/a.sig")),
+            ("./m", "./m/a.sig", Some("a.sig")),
+            ("m", "n/a.sig", None),
+            ("m", "m/../a.sig", None),
+            ("m", "/m/a.sig", None),
+            (".", "a.sig", Some("a.sig")),
+            (".", "./a.sig", Some("a.sig")),
+            (".", "b/a.sig", Some("b/a.sig")),
+            (".", "../a.sig", None),
+            (".", "/a.sig", None),
+        ] {
+            let found = inside(Path::new(model), Path::new(path));
+            assert_eq!(found, expected.map(Path::new), "{path} in {model}");
+        }
+    }
+
+    #[test]
+    fn other_signatures_in_a_model_are_those_that_were_found_or_lie_beside_and_were_not_signed() {
+        let directory = tempfile::tempdir().unwrap();
+        let model = directory.path().join("model");
+        fs::create_dir_all(model.join("deep")).unwrap();
+        for name in [
+            "a.sig",
+            "b.sigstore.json",
+            "signed.sig",
+            "weights.bin",
+            "deep/c.sig",
+            "deep/d.sig",
+        ] {
+            fs::write(model.join(name), name).unwrap();
+        }
+        // What was signed.
+        let signed = directory.path().join("signed");
+        fs::create_dir(&signed).unwrap();
+        for name in ["signed.sig", "weights.bin"] {
+            fs::copy(model.join(name), signed.join(name)).unwrap();
+        }
+        let signed = Model::open(&signed, false).unwrap();
+        let listing = signed.walk(&Ignored::none()).unwrap();
+        let manifest = model::hash(&signed, &listing, Method::files(Algorithm::Sha256), &|_| ());
+        let manifest = manifest.unwrap();
+        let found = [model.join("deep/c.sig"), directory.path().join("e.sig")];
+        let found: BTreeSet<&Path> = found.iter().map(PathBuf::as_path).collect();
+        let in_it = others(&model, &manifest, &model.join("a.sig"), &found);
+        let names = ["a.sig", "b.sigstore.json", "deep/c.sig"];
+        assert_eq!(in_it, names.map(|name| model.join(name)).into());
+        // A signature beside its model: what else lies there is in no model.
+        let beside = others(
+            &model,
+            &manifest,
+            &directory.path().join("model.sig"),
+            &found,
+        );
+        assert_eq!(beside, [model.join("deep/c.sig")].into());
+    }
 }

@@ -434,6 +434,11 @@ fn a_signature_beside_its_model_is_compared_with_it_unless_models_are_left_out()
     fs::copy(bundle(STRANGER), falcon.join("other.sig")).unwrap();
     let (lines, _) = reconcile(&program, 1, &[text(&program.file("models"))]);
     assert_eq!(agreed(&lines)[0]["model"], text(&falcon));
+    // Also if the command names the first one alone.
+    fs::copy(&beside, falcon.join("model.sig")).unwrap();
+    let (lines, _) = reconcile(&program, 1, &[text(&falcon.join("model.sig"))]);
+    assert_eq!(agreed(&lines)[0]["model"], text(&falcon));
+    fs::remove_file(falcon.join("model.sig")).unwrap();
     fs::write(falcon.join("config.json"), "poisoned").unwrap();
     let (lines, _) = reconcile(&program, 1, &[text(&beside)]);
     assert_eq!(
