@@ -155,6 +155,7 @@ impl Args {
             keys,
             certificates,
             now: now.as_second(),
+            registers: self.register,
         })
     }
 }

@@ -125,11 +125,15 @@ pub fn of_bundle(bundle: &Bundle) -> Result<Expectation, ExpectError> {
     let certificate = certificate(bundle)?;
     let signed = Signed::read(&bundle.content(), &certificate)?;
     signed::verify(&bundle.content(), &certificate)?;
-    expectation(bundle, &certificate, &signed)
+    Ok(Expectation {
+        statement: KnownStatement::of(&bundle.content()),
+        ..expectation(bundle, &certificate, &signed)?
+    })
 }
 
 /// As [`of_bundle`], of a bundle that [`verify_bundle`] has verified, with the result for this bundle: a signature that was
-/// verified with its certificate is not verified again. Answers the certificate too.
+/// verified with its certificate is not verified again. Answers the certificate too. `with_statement`: whether the expectation
+/// has what is known of the statement, which only a registration needs.
 ///
 /// # Errors
 /// As [`of_bundle`].
@@ -138,6 +142,7 @@ pub fn of_bundle(bundle: &Bundle) -> Result<Expectation, ExpectError> {
 pub fn of_verified(
     bundle: &Bundle,
     verified: &Verified,
+    with_statement: bool,
 ) -> Result<(Expectation, Certificate), ExpectError> {
     let certificate = certificate(bundle)?;
     let by = verified.certificate.as_ref().map(|(der, _)| der.as_slice());
@@ -145,7 +150,10 @@ pub fn of_verified(
     if by != Some(certificate.der()) {
         signed::verify(&bundle.content(), &certificate)?;
     }
-    let expectation = expectation(bundle, &certificate, &signed)?;
+    let mut expectation = expectation(bundle, &certificate, &signed)?;
+    if with_statement {
+        expectation.statement = KnownStatement::of(&bundle.content());
+    }
     Ok((expectation, certificate))
 }
 
@@ -157,13 +165,12 @@ fn certificate(bundle: &Bundle) -> Result<Certificate, ExpectError> {
     Ok(Certificate::parse_strict(der.to_vec())?)
 }
 
-/// The leaves and the values of a signing whose signature is verified.
+/// The leaves and the values of a signing whose signature is verified, without its statement.
 fn expectation(
     bundle: &Bundle,
     certificate: &Certificate,
     signed: &Signed<'_>,
 ) -> Result<Expectation, ExpectError> {
-    let statement = KnownStatement::of(&bundle.content());
     let mut leaves = leaf::of_rekor_v2(signed, certificate);
     let of_kind = |named: &TlogEntry| {
         let kinds = leaf::of_rekor_v2(signed, certificate).into_iter();
@@ -211,7 +218,7 @@ fn expectation(
             .expect("only a precertificate has no hash"),
         logged_sha256: certificate.logged_sha256(),
         signing: Some(RegisteredSigning::of(signed, certificate, &named_leaves)),
-        statement,
+        statement: None,
         key_sha256: hex::encode(certificate.key_sha256()),
         not_before: certificate.not_before(),
         entries: bundle.tlog_entries().iter().map(NamedEntry::of).collect(),

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::entries::{self, Stored};
 use super::error::ReconcileError;
-use super::files::{self, BundleFile, BundleFiles};
+use super::files::{self, BundleFile, BundleFiles, Strict};
 use super::followed::Followed;
 use super::line::{EntryPlace, Kind, Line, LineType};
 use super::model;
@@ -93,7 +93,7 @@ impl Bundles {
                         continue;
                     }
                 };
-                let mut checked = Checked::of(&bundle, item.whole.as_deref(), world);
+                let mut checked = Checked::of(&bundle, item.strict.as_ref(), world);
                 if let Some(first) = known.insert(signing_of(&bundle), shown.clone()) {
                     let why = format!("the same signing is in {first}");
                     checked
@@ -256,7 +256,7 @@ impl Bundles {
 }
 
 impl Checked {
-    fn of(bundle: &Bundle, whole: Option<&[u8]>, world: &World<'_>) -> Self {
+    fn of(bundle: &Bundle, strict: Option<&Strict>, world: &World<'_>) -> Self {
         let mut checked = Self {
             shown: String::new(),
             file: String::new(),
@@ -268,7 +268,7 @@ impl Checked {
             entry: None,
             roots: BTreeSet::new(),
         };
-        match world.trusted.verify(bundle, whole) {
+        match world.trusted.verify(bundle, strict) {
             Ok(verified) => {
                 checked.is_logged = !bundle.tlog_entries().is_empty();
                 if let Some(signer) = &verified.signer {

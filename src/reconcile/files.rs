@@ -8,6 +8,7 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use model_signing::bundle::{Bundle, MAX_BUNDLE_BYTES, is_json, read_collection};
+use model_signing::verify::SignatureFile;
 
 use crate::file::{self, FileError};
 
@@ -258,43 +259,51 @@ fn narrow(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().filter(|byte| *byte != 0).collect()
 }
 
+/// Whether a file is a model signature as `verify` reads it; otherwise why not.
+pub(super) type Strict = Result<(), String>;
+
 /// A bundle of a file, or why one of its items is none.
 pub(super) struct Read {
     /// Where in the file; `None` if the file is this one bundle.
     pub(super) place: Option<String>,
     pub(super) bundle: Result<Bundle, String>,
-    /// The whole file, if it is this one bundle: model signatures are read more strictly.
-    pub(super) whole: Option<Vec<u8>>,
+    /// If the file is this one bundle: whether it can be read as a model signature, which `verify` reads more strictly.
+    pub(super) strict: Option<Strict>,
 }
 
 /// Reads the bundles of a file. A file that cannot be read is one item with an error.
 pub(super) fn read(file: &BundleFile) -> Vec<Read> {
-    let failed = |why: String| {
+    let one = |bundle, strict| {
         vec![Read {
             place: None,
-            bundle: Err(why),
-            whole: None,
+            bundle,
+            strict,
         }]
     };
     let bytes = match file::read_regular(&file.path, MAX_BUNDLE_BYTES) {
         Ok(Some(bytes)) => bytes,
-        Ok(None) => return failed("the file is gone".to_owned()),
-        Err(error) => return failed(error.to_string()),
+        Ok(None) => return one(Err("the file is gone".to_owned()), None),
+        Err(error) => return one(Err(error.to_string()), None),
+    };
+    // What the stricter reader takes, the other one reads in the same way: most files are read once.
+    let why = match SignatureFile::parse(&bytes) {
+        Ok(signature) => return one(Ok(signature.into_bundle()), Some(Ok(()))),
+        Err(error) => error.to_string(),
     };
     match read_collection(&bytes) {
         Ok(found) => {
             let is_whole = matches!(found.as_slice(), [one] if one.place.is_none());
-            let mut whole = is_whole.then_some(bytes);
+            let mut strict = is_whole.then_some(Err(why));
             let items = found.into_iter();
             items
                 .map(|item| Read {
                     place: item.place,
                     bundle: item.bundle.map_err(|error| error.to_string()),
-                    whole: whole.take(),
+                    strict: strict.take(),
                 })
                 .collect()
         }
-        Err(error) => failed(error.to_string()),
+        Err(error) => one(Err(error.to_string()), None),
     }
 }
 

@@ -9,6 +9,7 @@ use model_signing::statement::Statement;
 use model_signing::verify::{Options, SignatureFile, Verifier};
 use tlog::leaf_hash;
 
+use super::files::Strict;
 use super::line::Kind;
 use crate::expect::{self, Expectation};
 use crate::identity::{self, KeyType, Signer};
@@ -27,6 +28,8 @@ pub struct Trusted {
     pub certificates: Option<TrustStore>,
     /// The present, in seconds of Unix time.
     pub now: i64,
+    /// What agrees may be registered: then what was signed is read for it.
+    pub registers: bool,
 }
 
 /// A bundle that verifies.
@@ -71,19 +74,20 @@ fn refusal(kind: Kind, why: impl ToString) -> Refusal {
 }
 
 impl Trusted {
-    /// Verifies a bundle by the method that it is signed with. `whole` is the file, if the bundle is all of it.
+    /// Verifies a bundle by the method that it is signed with. `strict`: if the bundle is a whole file, whether that is a model
+    /// signature.
     pub(super) fn verify(
         &self,
         bundle: &Bundle,
-        whole: Option<&[u8]>,
+        strict: Option<&Strict>,
     ) -> Result<Verified, Refusal> {
         let about = AnyStatement::of(bundle);
         let mut verified = if bundle.certificates().is_empty() {
-            self.by_key(bundle, whole, &about)?
+            self.by_key(bundle, strict, &about)?
         } else if bundle.is_keyless() {
-            self.by_identity(bundle, whole, &about)?
+            self.by_identity(bundle, strict, &about)?
         } else {
-            self.by_certificate(bundle, whole)?
+            self.by_certificate(bundle, strict)?
         };
         verified.statement = statement(bundle, &about)?;
         Ok(verified)
@@ -93,7 +97,7 @@ impl Trusted {
     fn by_identity(
         &self,
         bundle: &Bundle,
-        whole: Option<&[u8]>,
+        strict: Option<&Strict>,
         about: &AnyStatement,
     ) -> Result<Verified, Refusal> {
         let Some(trust) = &self.sigstore else {
@@ -112,8 +116,8 @@ impl Trusted {
         }
         if about.is_model_signature() {
             // As strictly as `verify` reads it.
-            if let Some(Err(error)) = whole.map(SignatureFile::parse) {
-                return Err(refusal(Kind::SignatureInvalid, error));
+            if let Some(Err(why)) = strict {
+                return Err(refusal(Kind::SignatureInvalid, why));
             }
         }
         let artifact = match artifact(bundle, about) {
@@ -127,7 +131,7 @@ impl Trusted {
         let verified = verify_bundle(bundle, &artifact, &signer, trust, self.now)
             .map_err(|error| refusal(Kind::SignatureInvalid, error))?;
         // The strict reader of certificates and entries: what explains a signing must be the same to every reader.
-        let (expectation, certificate) = expect::of_verified(bundle, &verified)
+        let (expectation, certificate) = expect::of_verified(bundle, &verified, self.registers)
             .map_err(|error| refusal(Kind::SignatureInvalid, error))?;
         Ok(Verified {
             signer: Some(Signer::Certificate(Box::new(certificate))),
@@ -143,7 +147,7 @@ impl Trusted {
     fn by_key(
         &self,
         bundle: &Bundle,
-        whole: Option<&[u8]>,
+        strict: Option<&Strict>,
         about: &AnyStatement,
     ) -> Result<Verified, Refusal> {
         if self.keys.is_empty() {
@@ -156,7 +160,7 @@ impl Trusted {
         }
         let mut last = None;
         for key in &self.keys {
-            match self.by_this_key(bundle, whole, about, key) {
+            match self.by_this_key(bundle, strict, about, key) {
                 Ok(verified) => return Ok(verified),
                 Err(refused) => {
                     last.get_or_insert(refused);
@@ -176,14 +180,14 @@ impl Trusted {
     fn by_this_key(
         &self,
         bundle: &Bundle,
-        whole: Option<&[u8]>,
+        strict: Option<&Strict>,
         about: &AnyStatement,
         key: &PublicKey,
     ) -> Result<Verified, Refusal> {
         let invalid = |why: &dyn std::fmt::Display| refusal(Kind::SignatureInvalid, why);
         match bundle.content() {
             Content::Dsse(_) => {
-                let file = signature_file(bundle, whole)?;
+                let file = signature_file(bundle, strict)?;
                 let verifier = Verifier::Key(key.clone());
                 file.verify(&verifier, &self.options(Vec::new()))
                     .map_err(|error| invalid(&error))?;
@@ -241,12 +245,16 @@ impl Trusted {
     }
 
     /// By a certificate that leads to a root of the user.
-    fn by_certificate(&self, bundle: &Bundle, whole: Option<&[u8]>) -> Result<Verified, Refusal> {
+    fn by_certificate(
+        &self,
+        bundle: &Bundle,
+        strict: Option<&Strict>,
+    ) -> Result<Verified, Refusal> {
         let Some(store) = &self.certificates else {
             let why = "it is signed with a certificate: --certificate-chain names the roots that you trust";
             return Err(refusal(Kind::NoTrust, why));
         };
-        let file = signature_file(bundle, whole)?;
+        let file = signature_file(bundle, strict)?;
         let times = match &self.sigstore {
             Some(trust) => {
                 let authorities = trust.timestamp_authorities();
@@ -284,12 +292,12 @@ impl Trusted {
 }
 
 /// The signature file of the commands `sign` and `verify`, read as strictly as they do where the file is there.
-fn signature_file(bundle: &Bundle, whole: Option<&[u8]>) -> Result<SignatureFile, Refusal> {
-    let read = match whole {
-        Some(bytes) => SignatureFile::parse(bytes),
-        None => SignatureFile::from_bundle(bundle.clone()),
-    };
-    read.map_err(|error| refusal(Kind::SignatureInvalid, error))
+fn signature_file(bundle: &Bundle, strict: Option<&Strict>) -> Result<SignatureFile, Refusal> {
+    if let Some(Err(why)) = strict {
+        return Err(refusal(Kind::SignatureInvalid, why));
+    }
+    SignatureFile::from_bundle(bundle.clone())
+        .map_err(|error| refusal(Kind::SignatureInvalid, error))
 }
 
 fn named(entries: &[sigstore::LogEntry]) -> Vec<NamedEntry> {

@@ -53,6 +53,7 @@ pub fn trusted(logs: &[Vec<u8>]) -> Trusted {
         keys: vec![key],
         certificates: None,
         now: now().as_second(),
+        registers: false,
     }
 }
 

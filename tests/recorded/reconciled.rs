@@ -460,6 +460,16 @@ fn what_agrees_is_registered_and_nothing_else() {
     let listed = program.run(&["expect", "list", "--json"]);
     assert_eq!(listed.stdout.lines().count(), 1);
     assert!(listed.stdout.contains(V2B), "{}", listed.stdout);
+    // The same as by `expect add`, with what is known of the statement.
+    let expectation = |listed: &Ended| -> Value {
+        let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
+        listed["expectation"].clone()
+    };
+    let added = read(&["falcon-release"]);
+    added.run(&["expect", "add", text(&release)]).assert_code(0);
+    let added = expectation(&added.run(&["expect", "list", "--json"]));
+    assert!(added["statement"].is_object(), "{added}");
+    assert_eq!(expectation(&listed), added);
     let findings = program.findings();
     let found = findings
         .iter()

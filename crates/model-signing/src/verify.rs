@@ -376,6 +376,11 @@ impl SignatureFile {
         &self.bundle
     }
 
+    /// The bundle that the file is.
+    pub fn into_bundle(self) -> Bundle {
+        self.bundle
+    }
+
     pub(crate) fn method(&self) -> Method {
         match (self.certificates(), self.bundle.is_keyless()) {
             ([], _) => Method::Key,
