@@ -175,7 +175,7 @@ fn is_of((name, is_beginning): &(String, bool), repository: &str) -> bool {
     *is_beginning && !rest.is_empty() && repository.starts_with(&rest.to_ascii_lowercase())
 }
 
-/// Host and path of a repository's URL, in lower case, without port, `.git` and slashes at the end.
+/// Host and path of a repository's URL, in lower case and decoded, without port, `.git` and slashes at the end.
 fn plain(url: &str) -> String {
     let Some((_, rest)) = url.split_once("://") else {
         return String::new();
@@ -187,12 +187,33 @@ fn plain(url: &str) -> String {
         _ => host,
     };
     // Under these hosts the providers offer the same repositories.
-    let host = match host.to_ascii_lowercase().as_str() {
+    let host = match host.to_ascii_lowercase().trim_end_matches('.') {
         "ssh.github.com" | "www.github.com" => "github.com".to_owned(),
         "altssh.gitlab.com" => "gitlab.com".to_owned(),
         other => other.to_owned(),
     };
-    without_ends(&format!("{host}/{}", path.trim_start_matches('/')))
+    let path = decoded(path);
+    let path: Vec<_> = path.split('/').filter(|name| !name.is_empty()).collect();
+    without_ends(&format!("{host}/{}", path.join("/")))
+}
+
+/// A path without percent-encoding, as a server reads it.
+fn decoded(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut decoded = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let digits = part
+            .get(..2)
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        if let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            decoded.push(byte);
+            decoded.extend_from_slice(part.get(2..).unwrap_or_default().as_bytes());
+        } else {
+            decoded.push(b'%');
+            decoded.extend_from_slice(part.as_bytes());
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 fn without_ends(text: &str) -> String {
@@ -259,6 +280,8 @@ mod tests {
             "ssh://git@github.com/org/falcon.git",
             "ssh://git@github.com:22/org/falcon",
             "ssh://git@ssh.github.com:443/org/falcon.git",
+            "https://github.com./org//falcon",
+            "https://github.com/%6Frg/falcon%2egit",
         ] {
             assert_eq!(repository_error(url), None, "{url}");
             let parsed = Url::parse(url).unwrap();
@@ -288,6 +311,21 @@ mod tests {
             names_watched_repository(&other, &watches[2]).is_some(),
             "the whole organisation"
         );
+    }
+
+    #[test]
+    fn a_path_is_decoded_as_far_as_it_is_encoded() {
+        for (path, expected) in [
+            ("a%2Fb", "a/b"),
+            ("%61%2e", "a."),
+            ("100%", "100%"),
+            ("%zz%4", "%zz%4"),
+            ("%c3%a9%ff", "\u{e9}\u{fffd}"),
+            ("%+1", "%+1"),
+            ("", ""),
+        ] {
+            assert_eq!(decoded(path), expected, "{path}");
+        }
     }
 
     #[test]
