@@ -296,8 +296,8 @@ async fn remove(args: &RemoveArgs, config: &Path) -> anyhow::Result<Outcome> {
         }
         match store.unregister(*number, clock::now()).await? {
             Some(reopened) => output.line(&format!(
-                "{number} removed; {} findings are open again",
-                reopened.len()
+                "{number} removed; {} open again",
+                findings_are(reopened.len())
             ))?,
             None => unknown.push(number.to_string()),
         }
@@ -314,6 +314,12 @@ async fn remove(args: &RemoveArgs, config: &Path) -> anyhow::Result<Outcome> {
     .into())
 }
 
+/// `1 finding is`, `2 findings are`.
+fn findings_are(count: usize) -> String {
+    let verb = if count == 1 { "is" } else { "are" };
+    format!("{} {verb}", counted(count, "finding"))
+}
+
 async fn confirm(args: &ConfirmArgs, config: &Path) -> anyhow::Result<Outcome> {
     let store = setup::load(config)?.writer().await?;
     let mut output = Output::new();
@@ -326,8 +332,8 @@ async fn confirm(args: &ConfirmArgs, config: &Path) -> anyhow::Result<Outcome> {
                 .await?
             {
                 Some(changed) => output.line(&format!(
-                    "{number} confirmed; {} are expected now",
-                    counted(changed.len(), "finding")
+                    "{number} confirmed; {} expected now",
+                    findings_are(changed.len())
                 ))?,
                 None => unknown.push(format!("no registration has the number {number}")),
             }
