@@ -110,7 +110,7 @@ fn kib(status: &str, field: &str) -> Option<u64> {
 
 /// utime and stime of proc(5), in the ticks of 10 ms that Linux has on every architecture. The name of the program, in
 /// parentheses, may contain any characters.
-fn cpu(stat: &str) -> Option<Duration> {
+pub fn cpu(stat: &str) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ').skip(11);
     let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;

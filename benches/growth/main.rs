@@ -35,6 +35,8 @@ mod program;
 #[cfg(target_os = "linux")]
 mod scanned;
 #[cfg(target_os = "linux")]
+mod served;
+#[cfg(target_os = "linux")]
 #[path = "../catch_up/server.rs"]
 #[expect(dead_code, reason = "shared with catch_up")]
 mod server;
@@ -62,7 +64,7 @@ mod linux {
     use std::path::{Path, PathBuf};
 
     use super::configuration::Names;
-    use super::{log, program, scanned, stored};
+    use super::{log, program, scanned, served, stored};
 
     /// Measures one size of a row, in the unit of the row.
     type Measure = fn(&Bench, u64) -> io::Result<f64>;
@@ -113,6 +115,12 @@ mod linux {
         row("claim", "findings", "ms", "3", FINDINGS, stored::claim),
         row("status-many-findings", "findings", "ms", "50", FINDINGS, program::status_of_findings),
         row("findings-list", "findings", "ms", "50", FINDINGS, program::findings_list),
+        row("page-overview", "findings", "ms", "50 at 100000", FINDINGS, served::overview),
+        row("page-findings", "findings", "ms", "50 at 100000", FINDINGS, served::list),
+        row("page-finding", "findings", "ms", "50 at 100000", FINDINGS, served::finding),
+        row("page-log", "findings", "ms", "50 at 100000", FINDINGS, served::log),
+        row("page-watch", "findings", "ms", "50 at 100000", FINDINGS, served::watch),
+        row("page-health", "findings", "ms", "50 at 100000", FINDINGS, served::health),
         row("lookup-name", "findings", "ms", "50", FINDINGS, program::lookup_name),
         row("lookup-digest", "findings", "ms", "50", FINDINGS, program::lookup_digest),
         row("lookup-nobody", "findings", "ms", "50", FINDINGS, program::lookup_nobody),

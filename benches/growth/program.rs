@@ -304,7 +304,7 @@ fn flooded(bench: &Bench, finds: Finds, trust: bool) -> io::Result<PathBuf> {
 }
 
 /// A place with a store of so many findings.
-fn with_findings(bench: &Bench, findings: u64) -> io::Result<PathBuf> {
+pub(super) fn with_findings(bench: &Bench, findings: u64) -> io::Result<PathBuf> {
     let place = many_logs(bench, 1, 256, 10)?;
     filled::copy(bench, findings, &place.join("modelwatch.db"))?;
     Ok(place)

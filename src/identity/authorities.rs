@@ -8,7 +8,7 @@ use super::certificate::KeyId;
 use super::key::sha256;
 use super::sct;
 use super::signature::{KeyType, verify_certificate};
-use super::{Anomaly, Certificate, CertificateError, CtLog, SignatureError};
+use super::{Anomaly, Certificate, CertificateError, CtLog, SignatureError, StatedSct};
 
 /// Whether the trusted root covers a signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -269,6 +269,16 @@ impl Authorities {
             below = above;
         }
         path
+    }
+
+    /// What the SCTs in a certificate of one of these CAs state; `None` stands for one that cannot be read. Empty: there is
+    /// none, their list cannot be read, or none of these CAs issued the certificate.
+    pub fn scts(&self, certificate: &Certificate) -> Vec<Option<StatedSct>> {
+        let Some(issuer) = self.path(certificate).first().copied() else {
+            return Vec::new();
+        };
+        let (logs, unchecked) = (&self.ct_logs, &self.unchecked_ct_logs);
+        sct::stated(certificate, issuer.spki_der(), logs, unchecked).unwrap_or_default()
     }
 
     /// The id of the key that signed a certificate according to the certificate itself, if none of these CAs has a key

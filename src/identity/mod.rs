@@ -39,7 +39,7 @@ pub use key::{Key, KeyError, KeyFormat};
 pub use openpgp::PgpError;
 pub use pkcs7::{Pkcs7Error, found_in_pkcs7, signers_of_pkcs7};
 pub use san::{MAX_NAMES, San, SanType};
-pub use sct::CtLog;
+pub use sct::{CtLog, SctState, StatedSct};
 pub use signature::{KeyType, SignatureError, verify, verify_digest};
 
 /// Whose key made a signature.

@@ -111,6 +111,77 @@ impl<'a> Sct<'a> {
     }
 }
 
+/// What an SCT in a certificate states, and whether it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatedSct {
+    /// The id of the log that it names: SHA-256 of the log's key.
+    pub log_id: [u8; 32],
+    /// When that log promised to include the certificate.
+    pub at: Option<Timestamp>,
+    /// Whether it counts.
+    pub state: SctState,
+}
+
+/// Whether an SCT counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SctState {
+    /// The signature of a log of the trusted root, within the time for which it is trusted.
+    Verified,
+    /// The same, outside of that time.
+    Untimely,
+    /// The signature does not verify.
+    Invalid,
+    /// By a log that the trusted root does not contain.
+    UnknownLog,
+    /// By a log of the trusted root with a key of a kind that is not supported.
+    Unchecked,
+}
+
+/// The SCTs of a certificate, at most [`MAX_SCTS`]; `None` inside stands for one that cannot be read, and
+/// `None` for a list that cannot be read.
+/// `issuer_spki` is the key of the CA that issued it.
+pub(super) fn stated(
+    certificate: &Certificate,
+    issuer_spki: &[u8],
+    logs: &[CtLog],
+    unchecked: &[[u8; 32]],
+) -> Option<Vec<Option<StatedSct>>> {
+    let logged = Logged::of(certificate.tbs_der()).ok()?;
+    let list = logged.list.and_then(scts)?;
+    let issuer = sha256(issuer_spki);
+    let state = |sct: &Sct<'_>| {
+        let Some(log) = logs.iter().find(|log| log.id() == *sct.log_id) else {
+            return if unchecked.contains(sct.log_id) {
+                SctState::Unchecked
+            } else {
+                SctState::UnknownLog
+            };
+        };
+        let verified = sct
+            .message(&issuer, &logged.tbs)
+            .is_some_and(|message| log.verifies(sct.algorithm, &message, sct.signature));
+        // A log may be listed several times, each with another time.
+        let timely = sct.moment().is_some_and(|moment| {
+            logs.iter()
+                .any(|log| log.id() == *sct.log_id && log.covers(moment))
+        });
+        match (verified, timely) {
+            (true, true) => SctState::Verified,
+            (true, false) => SctState::Untimely,
+            (false, _) => SctState::Invalid,
+        }
+    };
+    let stated = list.into_iter().map(|bytes| {
+        let sct = Sct::read(bytes)?;
+        Some(StatedSct {
+            log_id: *sct.log_id,
+            at: sct.moment(),
+            state: state(&sct),
+        })
+    });
+    Some(stated.collect())
+}
+
 /// Why none of a certificate's SCTs counts. `None` if one does, or if there is none at all (then [`Anomaly::NoSct`] is
 /// reported), or if the only ones are by `unchecked` logs, whose keys cannot be used here, and none is invalid.
 /// `issuer_spki` is the key of the CA that issued it.
@@ -125,39 +196,17 @@ pub(super) fn anomaly(
     if certificate.anomalies().contains(&Anomaly::NoSct) {
         return None;
     }
-    let Ok(logged) = Logged::of(certificate.tbs_der()) else {
+    let Some(scts) = stated(certificate, issuer_spki, logs, unchecked) else {
         return Some(Anomaly::FalseSct);
     };
-    let Some(scts) = logged.list.and_then(scts) else {
-        return Some(Anomaly::FalseSct);
-    };
-    let issuer = sha256(issuer_spki);
-    let (mut any_false, mut any_untimely, mut any_unknown) = (false, false, false);
-    let mut any_unchecked = false;
-    for sct in scts {
-        let Some(sct) = Sct::read(sct) else {
-            any_false = true;
-            continue;
-        };
-        let Some(log) = logs.iter().find(|log| log.id() == *sct.log_id) else {
-            any_unchecked |= unchecked.contains(sct.log_id);
-            any_unknown = true;
-            continue;
-        };
-        let verified = sct
-            .message(&issuer, &logged.tbs)
-            .is_some_and(|message| log.verifies(sct.algorithm, &message, sct.signature));
-        // A log may be listed several times, each with another time.
-        let timely = sct.moment().is_some_and(|moment| {
-            logs.iter()
-                .any(|log| log.id() == *sct.log_id && log.covers(moment))
-        });
-        match (verified, timely) {
-            (true, true) => return None,
-            (true, false) => any_untimely = true,
-            (false, _) => any_false = true,
-        }
+    let is = |state| scts.iter().flatten().any(|sct| sct.state == state);
+    if is(SctState::Verified) {
+        return None;
     }
+    let any_false = is(SctState::Invalid) || scts.iter().any(Option::is_none);
+    let any_untimely = is(SctState::Untimely);
+    let any_unchecked = is(SctState::Unchecked);
+    let any_unknown = any_unchecked || is(SctState::UnknownLog);
     if any_unchecked && !any_false && !any_untimely {
         return None;
     }

@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use super::{cell, time};
 use crate::escape;
+#[cfg(feature = "web")]
+use crate::log::TreeId;
 use crate::log::{LogId, Protocol};
 use crate::moment;
 use crate::monitor::{Guided, Log, MonitoredLog, RekorV1Log, unread_entries};
@@ -350,6 +352,21 @@ impl LogStatus {
     /// Its type, as in the configuration.
     pub fn protocol(&self) -> &'static str {
         self.protocol
+    }
+
+    /// The trees that are read, oldest first, each with the number of entries of the log before it.
+    pub fn tree_bases(&self) -> Vec<(TreeId, u64)> {
+        if self.trees.is_empty() {
+            let origin = self.origin.as_deref();
+            return origin
+                .map(|origin| (TreeId::new(origin), 0))
+                .into_iter()
+                .collect();
+        }
+        let trees = self.trees.iter();
+        trees
+            .filter_map(|tree| Some((TreeId::new(&tree.origin), tree.base?)))
+            .collect()
     }
 
     /// The trees of a Rekor v1 log.

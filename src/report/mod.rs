@@ -6,6 +6,8 @@
 pub mod advice;
 #[cfg(feature = "web")]
 mod coverage;
+#[cfg(feature = "web")]
+pub mod difference;
 mod exposition;
 pub mod finding;
 #[cfg(feature = "web")]

@@ -40,7 +40,7 @@ impl View {
 /// # Errors
 ///
 /// The store cannot be written.
-pub(super) async fn record_pass(
+pub async fn record_pass(
     store: &dyn Values,
     ended: Timestamp,
     took: Duration,

@@ -4,6 +4,8 @@
 //! what every command needs; `Run` adds the open store and the parts that use it; `Daemon` repeats passes on the
 //! schedule.
 
+#[cfg(feature = "web")]
+mod certified;
 mod channels;
 mod ct;
 mod daemon;
@@ -16,6 +18,8 @@ mod key_files;
 mod loaded;
 mod logs;
 mod metrics;
+#[cfg(feature = "web")]
+mod packaged;
 mod registrations;
 mod reload;
 mod renewal;
@@ -34,10 +38,15 @@ mod textfile;
 mod unrecorded;
 mod view;
 
+#[cfg(feature = "web")]
+pub use certified::Certified;
 pub use daemon::Daemon;
 pub use error::{Mistake, ServiceError, causes};
 pub use exposed::exposed;
 pub use key_files::read_log_key;
+pub use metrics::record_pass;
+#[cfg(feature = "web")]
+pub use packaged::NotPackaged;
 pub use registrations::ASKED_FOR;
 pub use run::{Run, RunOptions, rehearse, without_trust};
 pub use setup::{RefreshPolicy, Setup};

@@ -33,6 +33,18 @@ impl LazyRules {
         }
     }
 
+    /// The trusted root.
+    #[cfg(feature = "web")]
+    pub(super) fn trust(&self) -> Option<&Trust> {
+        self.trust.as_deref()
+    }
+
+    /// The watch with this name.
+    #[cfg(feature = "web")]
+    pub(super) fn watch(&self, name: &str) -> Option<&Watch> {
+        self.watches.iter().find(|watch| watch.name == name)
+    }
+
     /// The rules. They are compiled once, which takes about a second for 10,000 watches.
     ///
     /// # Errors

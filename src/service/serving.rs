@@ -11,9 +11,11 @@ use super::view::View;
 use crate::finding::Routes;
 use crate::judge::Rules;
 use crate::monitor::MonitoredLog;
+use crate::notify;
 use crate::report::{AlertStatus, Coverage, FindingStatus, LastPass, Status};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Settings, Store, StoreError};
+use crate::watch::Watch;
 
 impl View {
     /// Opens the existing store for reading. Each request opens it again: so a server never shows a database that was
@@ -77,6 +79,15 @@ impl View {
         metrics::last_pass(store).await
     }
 
+    /// When a heartbeat was accepted last; `None`: never, or none is configured.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub async fn last_heartbeat(&self, store: &dyn Store) -> Result<Option<Timestamp>, StoreError> {
+        notify::last_heartbeat(store).await
+    }
+
     /// How far an answer from the store can be relied on.
     ///
     /// # Errors
@@ -100,6 +111,11 @@ impl View {
     /// The names of the logs that cannot be read before there is a trusted root.
     pub fn waiting_for_trust(&self) -> Vec<String> {
         self.waiting.iter().map(|log| log.name.clone()).collect()
+    }
+
+    /// The watch with this name, as it is configured.
+    pub fn watch(&self, name: &str) -> Option<&Watch> {
+        self.rules.watch(name)
     }
 
     /// The compiled watches and the authorities, also without a trusted root: not for reading a log.

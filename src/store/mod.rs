@@ -32,8 +32,10 @@ mod passes;
 mod positions;
 mod query;
 mod queues;
+mod recorded;
 mod registered_entries;
 mod registration;
+mod related;
 mod rescans;
 mod searches;
 mod signings;
@@ -74,11 +76,13 @@ pub use query::{
     HistoryRow, KnownPayload, QueuedAlert, QueuedKind, TreeCoverage, Uneven,
 };
 pub use queues::ChannelQueues;
+pub use recorded::{Reached, RecordedCheckpoint, RecordedCheckpoints};
 pub use registered_entries::{ProvenPart, RegisteredEntries, RegisteredEntry};
 pub use registration::{
     NewRegistration, Registrar, Registration, SourceChange, SourceContent, SourceFailure,
     SourceState,
 };
+pub use related::RelatedFindings;
 pub use rescans::Rescans;
 pub use searches::{FoundSigning, SearchKey, Searches, SignerTerm};
 pub use signings::{SigningQuery, Signings, StoredSigning};
@@ -114,6 +118,8 @@ pub trait Store:
     + Alerts
     + ChannelQueues
     + Overview
+    + RecordedCheckpoints
+    + RelatedFindings
     + Values
 {
     /// Closes the database so that one file holds all of it. Without this call nothing is lost. The store cannot be

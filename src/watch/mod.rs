@@ -34,6 +34,8 @@ mod testing;
 mod tests;
 mod unsatisfiable;
 mod uri;
+#[cfg(feature = "web")]
+mod words;
 
 pub use compiled::{Match, WatchError, Watches};
 pub use conditions::Conditions;
@@ -51,3 +53,5 @@ pub use subject::other_forms;
 pub(crate) use suggest::quoted as toml_string;
 pub use suggest::{SuggestError, several, suggest, suggest_all, without_authorities};
 pub use suggest_meant::suggest_meant;
+#[cfg(feature = "web")]
+pub use words::Described;

@@ -14,6 +14,7 @@
 
 mod access;
 mod api;
+mod archive;
 mod caller;
 mod guard;
 mod handling;

@@ -1,12 +1,15 @@
 //! What the routes share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::session::Sessions;
 use crate::config::WebSettings;
-use crate::service::View;
+use crate::report::{Coverage, Status};
+use crate::service::{ServiceError, View};
 use crate::store::{Store, StoreError};
 
 /// Requests that read the store at the same time; others wait. The passes of the monitor need the processor and the disk.
@@ -29,6 +32,8 @@ pub struct Site {
 pub(super) struct Reading<'a> {
     pub(super) view: Arc<View>,
     pub(super) store: Arc<dyn Store>,
+    /// From when on the last pass over a log is old.
+    pub(super) max_age: Duration,
     _permit: Option<SemaphorePermit<'a>>,
 }
 
@@ -76,9 +81,23 @@ impl Site {
         Ok(Reading {
             view,
             store,
+            max_age: self.settings().ready_max_age,
             _permit: permit,
         })
     }
+
+    /// What `status` says now, for a request that needs nothing else of the store.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be used.
+    pub(super) async fn status(&self, now: Timestamp) -> Result<Status, ServiceError> {
+        let reading = self.read().await?;
+        let status = reading.view.status(&*reading.store, now).await;
+        reading.store.close().await;
+        status
+    }
+
     /// Opens the store for one change. The request is to be read before, and the answer to be sent after: so a slow client
     /// holds nothing that a pass waits for.
     ///
@@ -92,7 +111,21 @@ impl Site {
         Ok(Reading {
             view,
             store,
+            max_age: self.settings().ready_max_age,
             _permit: permit,
         })
+    }
+}
+
+impl Reading<'_> {
+    /// What `status` says now, and how far it can be relied on.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be used.
+    pub(super) async fn covered(&self, now: Timestamp) -> Result<(Status, Coverage), ServiceError> {
+        let status = self.view.status(&*self.store, now).await?;
+        let coverage = Coverage::of(&status, self.max_age, now);
+        Ok((status, coverage))
     }
 }

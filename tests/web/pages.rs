@@ -13,7 +13,7 @@ const FREE_PORT: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
 
 /// What every page has, and no page may have.
 #[track_caller]
-fn html_of(answer: &Answer) -> &str {
+pub fn html_of(answer: &Answer) -> &str {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(
         answer.header("content-type"),
@@ -109,7 +109,7 @@ fn tags(page: &str) -> String {
 }
 
 /// The values of an attribute, as they are written.
-fn attributes<'a>(page: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+pub fn attributes<'a>(page: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
     page.split(name)
         .skip(1)
         .filter_map(|rest| rest.split('"').next())
@@ -125,7 +125,7 @@ fn links(page: &str) -> BTreeSet<String> {
         .collect()
 }
 
-fn listed(site: &Site, arguments: &[&str]) -> Vec<Value> {
+pub fn listed(site: &Site, arguments: &[&str]) -> Vec<Value> {
     let output = site.run(&[&["findings", "list", "--json"], arguments].concat());
     assert!(output.status.success(), "{output:?}");
     let lines = String::from_utf8(output.stdout).unwrap();
@@ -135,7 +135,7 @@ fn listed(site: &Site, arguments: &[&str]) -> Vec<Value> {
         .collect()
 }
 
-fn id(finding: &Value) -> String {
+pub fn id(finding: &Value) -> String {
     finding["id"].as_str().unwrap().to_owned()
 }
 
@@ -426,6 +426,8 @@ fn the_first_page_says_no_more_than_the_status() {
         assert!(page.contains(part), "{part}: {page}");
     }
     assert_eq!(ids_of(page).len(), 5);
+    let health = server.get("/health", &[]);
+    assert!(html_of(&health).contains("<dt>Last pass</dt><dd>ended <time"));
     database::execute(
         &site,
         "UPDATE alert SET state = 'delivered', delivered = due WHERE state = 'pending'",

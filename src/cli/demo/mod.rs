@@ -13,7 +13,7 @@ use crate::escape;
 use crate::expect;
 use crate::finding::{Finding, Verdict};
 use crate::monitor::{Monitor, Progress, Stop};
-use crate::service::Setup;
+use crate::service::{Setup, record_pass};
 use crate::store::{FindingQuery, NewRegistration};
 
 /// Arguments of `demo`.
@@ -74,6 +74,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Outcome> {
     let began = Instant::now();
     let outcomes = monitor.pass(setup.logs(), &setup.rules()?, false).await?;
     let took = began.elapsed();
+    record_pass(&*store, clock::now(), took).await?;
     if let Some(error) = outcomes.iter().find_map(|outcome| outcome.error.as_ref()) {
         anyhow::bail!("{}", error.message);
     }

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
+use axum::routing::{MethodRouter, post};
 use serde::{Deserialize, Serialize};
 
 use super::list::object;
@@ -70,37 +71,18 @@ pub(super) async fn session(
     })
 }
 
-pub(super) async fn ack(
-    State(site): State<Arc<Site>>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    act(&site, &caller, &id, Handling::Ack, &uri, &headers, body).await
-}
-
-pub(super) async fn reopen(
-    State(site): State<Arc<Site>>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    act(&site, &caller, &id, Handling::Reopen, &uri, &headers, body).await
-}
-
-pub(super) async fn note(
-    State(site): State<Arc<Site>>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    act(&site, &caller, &id, Handling::Note, &uri, &headers, body).await
+/// The route of one action.
+pub(super) fn route(handling: Handling) -> MethodRouter<Arc<Site>> {
+    post(
+        move |State(site): State<Arc<Site>>,
+              Extension(caller): Extension<Caller>,
+              Path(id): Path<String>,
+              uri: Uri,
+              headers: HeaderMap,
+              body: Body| async move {
+            act(&site, &caller, &id, handling, &uri, &headers, body).await
+        },
+    )
 }
 
 async fn act(

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn;
-use axum::routing::{get, post};
+use axum::routing::get;
 
 use super::{actions, etag, findings, openapi, registrations, signings, status};
+use crate::store::Handling;
 use crate::web::site::Site;
 
 pub(in crate::web) fn router() -> Router<Arc<Site>> {
@@ -21,9 +22,9 @@ pub(in crate::web) fn router() -> Router<Arc<Site>> {
         .route("/findings", get(findings::list))
         .route("/findings/{id}", get(findings::show))
         .route("/findings/{id}/history", get(findings::history))
-        .route("/findings/{id}/ack", post(actions::ack))
-        .route("/findings/{id}/reopen", post(actions::reopen))
-        .route("/findings/{id}/note", post(actions::note))
+        .route("/findings/{id}/ack", actions::route(Handling::Ack))
+        .route("/findings/{id}/reopen", actions::route(Handling::Reopen))
+        .route("/findings/{id}/note", actions::route(Handling::Note))
         .route("/session", get(actions::session))
         .route("/openapi.json", get(openapi::show))
         .layer(from_fn(etag::add))

@@ -17,13 +17,13 @@ use crate::web::site::Site;
 /// The whole state.
 pub(super) async fn show(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
     Parameters::of(uri.query()).end()?;
-    object(&status(&site).await?)
+    object(&site.status(clock::now()).await?)
 }
 
 /// The logs.
 pub(super) async fn logs(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
     let part = Part::of("logs", &uri)?;
-    let status = status(&site).await?;
+    let status = site.status(clock::now()).await?;
     part.answer(&site, &status, &status.logs, |log| &log.name)
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn log(
     uri: Uri,
 ) -> Result<Response, Problem> {
     Parameters::of(uri.query()).end()?;
-    let status = status(&site).await?;
+    let status = site.status(clock::now()).await?;
     match status.logs.iter().find(|log| log.name == name) {
         Some(log) => object(log),
         None => Err(Problem::absent("no log has this name: see /api/v1/logs")),
@@ -44,7 +44,7 @@ pub(super) async fn log(
 /// The watches.
 pub(super) async fn watches(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
     let part = Part::of("watches", &uri)?;
-    let status = status(&site).await?;
+    let status = site.status(clock::now()).await?;
     part.answer(&site, &status, &status.watches, |watch| watch.name())
 }
 
@@ -55,20 +55,13 @@ pub(super) async fn watch(
     uri: Uri,
 ) -> Result<Response, Problem> {
     Parameters::of(uri.query()).end()?;
-    let status = status(&site).await?;
+    let status = site.status(clock::now()).await?;
     match status.watches.iter().find(|watch| watch.name() == name) {
         Some(watch) => object(watch),
         None => Err(Problem::absent(
             "no watch has this name: see /api/v1/watches",
         )),
     }
-}
-
-async fn status(site: &Site) -> Result<Status, Problem> {
-    let reading = site.read().await?;
-    let status = reading.view.status(&*reading.store, clock::now()).await;
-    reading.store.close().await;
-    Ok(status?)
 }
 
 /// The part of a list of names that is asked for.

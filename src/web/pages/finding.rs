@@ -10,20 +10,21 @@ use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 
 use super::commands::commands;
+use super::evidence;
 use super::failure::Failure;
+use super::finding_difference::Beside;
+use super::finding_proof::Proof;
+use super::found::record;
 use super::handling_form;
 use super::layout::{Page, Section};
 use super::links;
 use super::text::{moment, shown};
 use crate::clock;
-use crate::finding::{Class, Finding};
+use crate::finding::Finding;
 use crate::report::{advice, finding};
-use crate::store::{FindingRecord, Findings, StoreError};
+use crate::store::FindingRecord;
 use crate::web::caller::Caller;
-use crate::web::site::Site;
-
-/// Fewest digits of an id.
-const MIN_DIGITS: usize = 4;
+use crate::web::site::{Reading, Site};
 
 /// The page of the finding with this id. An id may be shortened, as in lists on a terminal.
 pub(super) async fn show(
@@ -33,10 +34,10 @@ pub(super) async fn show(
 ) -> Result<Response, Failure> {
     let now = clock::now();
     let reading = site.read().await?;
-    let record = record(&*reading.store, &id).await;
+    let known = Known::read(&reading, &id).await;
     reading.store.close().await;
-    let record = record?;
-    let found = &record.finding;
+    let known = known?;
+    let found = &known.record.finding;
     if found.id.to_string() != id {
         let mut answer = StatusCode::SEE_OTHER.into_response();
         // An address of ASCII letters and digits.
@@ -49,29 +50,32 @@ pub(super) async fn show(
         title: finding::heading(found),
         section: Section::Findings,
         as_of: now,
-        body: body(&record, &handling_form::form(&site, &caller, found)),
+        body: body(&known, &handling_form::form(&site, &caller, found)),
     };
     Ok(page.into_response())
 }
 
-async fn record(store: &dyn Findings, id: &str) -> Result<FindingRecord, Failure> {
-    let is_id = (MIN_DIGITS..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_hexdigit());
-    if !is_id {
-        return Err(Failure::absent(
-            "The id of a finding has 32 hexadecimal digits, or at least the first 4 of them.",
-        ));
-    }
-    match store.finding(&id.to_ascii_lowercase()).await {
-        Ok(Some(record)) => Ok(record),
-        Ok(None) => Err(Failure::absent("There is no finding with this id.")),
-        Err(StoreError::Ambiguous(_)) => Err(Failure::absent(
-            "Several findings have an id that begins with these digits: use more of them.",
-        )),
-        Err(error) => Err(error.into()),
+/// What the page shows.
+struct Known {
+    record: FindingRecord,
+    beside: Option<Beside>,
+    proof: Option<Proof>,
+}
+
+impl Known {
+    async fn read(reading: &Reading<'_>, id: &str) -> Result<Self, Failure> {
+        let store = &*reading.store;
+        let record = record(store, id).await?;
+        Ok(Self {
+            beside: Beside::read(&record.finding, store).await?,
+            proof: Proof::read(&record, &reading.view, store).await?,
+            record,
+        })
     }
 }
 
-fn body(record: &FindingRecord, form: &Markup) -> Markup {
+fn body(known: &Known, form: &Markup) -> Markup {
+    let record = &known.record;
     let found = &record.finding;
     let advice = advice::of(found);
     html! {
@@ -101,10 +105,12 @@ fn body(record: &FindingRecord, form: &Markup) -> Markup {
                     dd { @if *label == "When" { (when(found)) } @else { (shown(value)) } }
                 }
             }
-            (same_name(found))
         }
+        @if let Some(beside) = &known.beside { (beside.difference(found)) }
         (signed(record))
-        (evidence(record))
+        @if let Some(proof) = &known.proof { (proof.markup(found)) }
+        @if let Some(beside) = &known.beside { (beside.same_identity(found)) }
+        (evidence::section(record, known.proof.as_ref().is_some_and(Proof::is_kept)))
         (history(record))
         (alerts(record))
         section aria-labelledby="all" {
@@ -126,21 +132,6 @@ fn when(found: &Finding) -> Markup {
     }
 }
 
-/// The list of what else has the first of its names.
-fn same_name(found: &Finding) -> Markup {
-    let Some(san) = found.san.first() else {
-        return html! {};
-    };
-    let around = found
-        .first_seen
-        .saturating_sub(jiff::SignedDuration::from_hours(24));
-    let since = around.map_or_else(|_| String::new(), |since| since.to_string());
-    let filters = [("all", "true"), ("san", &san.value), ("since", &since)];
-    html! {
-        p { a href=(links::findings(&filters)) { "What this name signed since one day before" } }
-    }
-}
-
 fn signed(record: &FindingRecord) -> Markup {
     html! {
         @if let Some(payload) = &record.payload {
@@ -148,32 +139,6 @@ fn signed(record: &FindingRecord) -> Markup {
                 h2 #signed { "What was signed" }
                 p { (shown(&payload.statement)) }
                 p.facts { "From the file " (shown(&payload.file)) "." }
-            }
-        }
-    }
-}
-
-fn evidence(record: &FindingRecord) -> Markup {
-    let found = &record.finding;
-    let json = format!("/api/v1/findings/{}", found.id);
-    let is_entry = found.index.is_some() && found.verdict.class() == Class::Security;
-    html! {
-        section aria-labelledby="evidence" {
-            h2 #evidence { "Evidence" }
-            p {
-                a href=(json) download=(format!("finding-{}.json", found.id)) { "Everything as JSON" }
-                @if record.evidence.certificate.is_some() { ", with the certificate" }
-                "."
-            }
-            @if is_entry {
-                p { "A package that a third party can verify without this database, with the leaf, its inclusion proof and the checkpoint, is written by this command:" }
-                (commands(&[format!("modelwatch findings show {} --evidence DIR", found.id)]))
-            }
-            @for (place, note) in record.evidence.notes.iter().enumerate() {
-                h3 { "Signed note " (place + 1) " of the log" }
-                pre tabindex="0" {
-                    @for line in String::from_utf8_lossy(note).lines() { (shown(line)) "\n" }
-                }
             }
         }
     }

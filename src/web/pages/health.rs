@@ -24,7 +24,7 @@ use crate::web::site::{Reading, Site};
 pub(super) async fn show(State(site): State<Arc<Site>>) -> Result<Response, Failure> {
     let now = clock::now();
     let reading = site.read().await?;
-    let known = Known::read(&site, &reading, now).await;
+    let known = Known::read(&reading, now).await;
     reading.store.close().await;
     let known = known?;
     let page = Page {
@@ -42,16 +42,18 @@ struct Known {
     coverage: Coverage,
     waiting: WaitingFindings,
     last_pass: Option<LastPass>,
+    heartbeat: Option<Timestamp>,
 }
 
 impl Known {
-    async fn read(site: &Site, reading: &Reading<'_>, now: Timestamp) -> Result<Self, Failure> {
+    async fn read(reading: &Reading<'_>, now: Timestamp) -> Result<Self, Failure> {
         let store = &*reading.store;
-        let status = reading.view.status(store, now).await?;
+        let (status, coverage) = reading.covered(now).await?;
         Ok(Self {
-            coverage: Coverage::of(&status, site.settings().ready_max_age, now),
+            coverage,
             waiting: store.waiting_findings().await?,
             last_pass: reading.view.last_pass(store).await?,
+            heartbeat: reading.view.last_heartbeat(store).await?,
             status,
         })
     }
@@ -66,8 +68,7 @@ impl Known {
     fn body(&self) -> Markup {
         let ways = Verdict::ALL.into_iter();
         let ways = ways.filter(|verdict| verdict.class() == Class::Health);
-        let (present, absent): (Vec<Verdict>, Vec<Verdict>) =
-            ways.partition(|verdict| self.open(*verdict) > 0);
+        let present: Vec<Verdict> = ways.filter(|verdict| self.open(*verdict) > 0).collect();
         html! {
             h1 { "Health" }
             (self.monitor())
@@ -80,11 +81,13 @@ impl Known {
             }
             (self.delivery())
             (limits(&self.coverage))
-            (absent_ways(&absent))
+            (self.every_way())
             section aria-labelledby="unseen" {
                 h2 #unseen { "What this page cannot show" }
-                p { "Whether the whole machine is off: only a heartbeat that stays away shows it. Whether a log, a watch and a channel would really catch a theft: this command tries it." }
-                (commands(&["modelwatch drill".to_owned(), "modelwatch check".to_owned()]))
+                p { "Whether a log, a watch and a channel would really catch a theft: this command tries it." }
+                (commands(&["modelwatch drill".to_owned()]))
+                p { "Whether the logs, the trusted root and the channels answer now:" }
+                (commands(&["modelwatch check".to_owned()]))
             }
         }
     }
@@ -160,26 +163,76 @@ impl Known {
             }
         }
     }
-}
 
-fn absent_ways(absent: &[Verdict]) -> Markup {
-    html! {
-        section aria-labelledby="absent" {
-            h2 #absent { "Ways of going blind of which none is open" }
-            p { "Each becomes a finding when a pass or a check sees it. When no pass ends, nothing is seen: compare the last pass above, and when each log was proven last." }
-            div.scroll role="region" aria-labelledby="absent" tabindex="0" {
-                table {
-                    caption { "Ways of going blind that no open finding reports" }
-                    thead { tr { th scope="col" { "Finding" } th scope="col" { "It would mean" } } }
-                    tbody {
-                        @for verdict in absent {
-                            tr {
-                                th scope="row" { (verdict.as_str()) }
-                                td { (advice::of_health(*verdict).meaning) }
+    /// Every way of going blind, with its present state.
+    fn every_way(&self) -> Markup {
+        let ways = Verdict::ALL.into_iter();
+        let ways = ways.filter(|verdict| verdict.class() == Class::Health);
+        html! {
+            section aria-labelledby="ways" {
+                h2 #ways { "Every way of going blind" }
+                p { "Each becomes a finding when a pass or a check sees it. When no pass ends, nothing is seen: compare the last pass above, and when each log was proven last." }
+                div.scroll role="region" aria-labelledby="ways" tabindex="0" {
+                    table.ways {
+                        caption { "Ways of going blind, with their present state" }
+                        thead { tr { th scope="col" { "Way" } th scope="col" { "Now" } th scope="col" { "What it means" } } }
+                        tbody {
+                            @for verdict in ways {
+                                tr {
+                                    th scope="row" { (verdict.as_str()) }
+                                    td { (self.state(verdict)) }
+                                    td { (advice::of_health(verdict).meaning) }
+                                }
                             }
+                            (self.without_finding())
                         }
                     }
                 }
+            }
+        }
+    }
+
+    fn state(&self, verdict: Verdict) -> Markup {
+        html! {
+            @match self.open(verdict) {
+                0 => "none open",
+                open => a.bad href=(links::findings(&[("verdict", verdict.as_str())])) { strong { (open) " open" } },
+            }
+        }
+    }
+
+    /// What no finding reports.
+    fn without_finding(&self) -> Markup {
+        let ended: Vec<&str> = self
+            .status
+            .logs
+            .iter()
+            .filter(|log| log.frozen)
+            .map(|log| log.name.as_str())
+            .collect();
+        html! {
+            tr {
+                th scope="row" { "a log that its operator ended" }
+                td {
+                    @if ended.is_empty() { "none" }
+                    @for (place, log) in ended.iter().enumerate() { @if place > 0 { ", " } a href=(links::log(log)) { (shown(log)) } }
+                }
+                td { "Its operator ended it with a last checkpoint, and another log continues it. No finding reports this: it is no failure." }
+            }
+            tr {
+                th scope="row" { "a second monitor" }
+                td { "not known here" }
+                td { "It ends by itself with exit code 3, and its message names the process that has the lock of the database." }
+            }
+            tr {
+                th scope="row" { "the machine is off" }
+                td {
+                    @match self.heartbeat {
+                        Some(at) => { "last heartbeat " (moment(at)) },
+                        None => "no heartbeat was sent",
+                    }
+                }
+                td { "Nothing on this machine can report it: only a heartbeat that stays away does, where it is received." }
             }
         }
     }

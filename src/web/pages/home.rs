@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::findings::{limits, rows};
 use super::layout::{Page, Section};
 use super::links;
-use super::strip::strip;
+use super::strip::Strip;
 use super::text::{moment, short, shown};
 use super::timeline::timeline;
 use crate::clock;
@@ -37,7 +37,7 @@ const SHOWN: usize = 50;
 pub(super) async fn show(State(site): State<Arc<Site>>) -> Result<Response, Failure> {
     let now = clock::now();
     let reading = site.read().await?;
-    let known = Known::read(&site, &reading, now).await;
+    let known = Known::read(&reading, now).await;
     reading.store.close().await;
     let known = known?;
     let page = Page {
@@ -52,6 +52,8 @@ pub(super) async fn show(State(site): State<Arc<Site>>) -> Result<Response, Fail
 /// What the page shows.
 struct Known {
     status: Status,
+    /// Those of the logs that are shown, in their order.
+    strips: Vec<Strip>,
     coverage: Coverage,
     waiting: WaitingFindings,
     recent: Vec<RecentFinding>,
@@ -60,11 +62,14 @@ struct Known {
 }
 
 impl Known {
-    async fn read(site: &Site, reading: &Reading<'_>, now: Timestamp) -> Result<Self, Failure> {
+    async fn read(reading: &Reading<'_>, now: Timestamp) -> Result<Self, Failure> {
         let store = &*reading.store;
         // Before the findings: what it says is read is then among them.
-        let status = reading.view.status(store, now).await?;
-        let coverage = Coverage::of(&status, site.settings().ready_max_age, now);
+        let (status, coverage) = reading.covered(now).await?;
+        let mut strips = Vec::new();
+        for log in first_logs(&status) {
+            strips.push(Strip::read(log, &status, store, reading.max_age, now).await?);
+        }
         let recent = store.recent_findings(RECENT).await?;
         let mut open: Vec<&RecentFinding> = recent
             .iter()
@@ -77,6 +82,7 @@ impl Known {
             worst: findings(store, ids).await?,
             waiting: store.waiting_findings().await?,
             status,
+            strips,
             coverage,
             recent,
         })
@@ -141,10 +147,10 @@ impl Known {
             section aria-labelledby="logs" {
                 h2 #logs { "Logs" }
                 @if logs.is_empty() { p.bad { "No log is followed: nothing is read." } }
-                @for log in first(logs, |log| log.error.is_some()) {
+                @for (log, strip) in first_logs(&self.status).iter().zip(&self.strips) {
                     h3 { a href=(links::log(&log.name)) { (short(&log.name)) } }
                     (log_line(log))
-                    (strip(log, &self.status))
+                    (strip.markup())
                 }
                 (more(logs.len(), "logs"))
             }
@@ -208,6 +214,11 @@ fn by_verdict(waiting: &WaitingFindings) -> Vec<(Severity, Verdict, u64)> {
         .collect();
     counts.sort_by_key(|(severity, ..)| Reverse(*severity));
     counts
+}
+
+/// The logs that are shown.
+fn first_logs(status: &Status) -> Vec<&LogStatus> {
+    first(&status.logs, |log| log.error.is_some())
 }
 
 /// At most [`SHOWN`], those that are wrong first.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::commands::commands;
@@ -11,13 +12,13 @@ use super::failure::Failure;
 use super::findings::limits;
 use super::home::log_line;
 use super::layout::{Page, Section};
-use super::links;
-use super::strip::strip;
+use super::log_parts;
+use super::strip::Strip;
 use super::text::{moment, shown};
 use crate::clock;
+use crate::report::Coverage;
 use crate::report::log::{LogStatus, TreeStatus};
-use crate::report::{Coverage, Status};
-use crate::web::site::Site;
+use crate::web::site::{Reading, Site};
 
 /// The page of the log with this name in the configuration.
 pub(super) async fn show(
@@ -26,27 +27,48 @@ pub(super) async fn show(
 ) -> Result<Response, Failure> {
     let now = clock::now();
     let reading = site.read().await?;
-    let status = reading.view.status(&*reading.store, now).await;
+    let page = page(&reading, &name, now).await;
     reading.store.close().await;
-    let status = status?;
+    page
+}
+
+async fn page(reading: &Reading<'_>, name: &str, now: Timestamp) -> Result<Response, Failure> {
+    let store = &*reading.store;
+    let (status, coverage) = reading.covered(now).await?;
     let Some(log) = status.logs.iter().find(|log| log.name == name) else {
         return Err(Failure::absent("No log that is followed has this name."));
     };
-    let coverage = Coverage::of(&status, site.settings().ready_max_age, now).of_log(&name);
+    let known = Known {
+        log,
+        strip: Strip::read(log, &status, store, reading.max_age, now).await?,
+        coverage: coverage.of_log(name),
+        checkpoints: log_parts::checkpoints(log, store).await?,
+        faults: log_parts::faults(name, store).await?,
+    };
     let page = Page {
-        title: &name,
+        title: name,
         section: Section::Overview,
         as_of: now,
-        body: body(log, &status, &coverage),
+        body: body(&known),
     };
     Ok(page.into_response())
 }
 
-fn body(log: &LogStatus, status: &Status, coverage: &Coverage) -> Markup {
+/// What the page shows.
+struct Known<'a> {
+    log: &'a LogStatus,
+    strip: Strip,
+    coverage: Coverage,
+    checkpoints: Vec<log_parts::OfTree>,
+    faults: log_parts::Faults,
+}
+
+fn body(known: &Known<'_>) -> Markup {
+    let log = known.log;
     html! {
         h1 { "Log " (shown(&log.name)) }
         (log_line(log))
-        (strip(log, status))
+        (known.strip.markup())
         section aria-labelledby="positions" {
             h2 #positions { "Positions" }
             dl {
@@ -61,14 +83,9 @@ fn body(log: &LogStatus, status: &Status, coverage: &Coverage) -> Markup {
             }
         }
         (trees(log.trees()))
-        (limits(coverage))
-        section aria-labelledby="findings" {
-            h2 #findings { "Faults" }
-            p {
-                "A log that contradicts what it signed is a finding with every signed note that is involved: "
-                a href=(links::findings(&[("all", "true"), ("verdict", "log-fault")])) { "faults of all logs" } "."
-            }
-        }
+        (known.faults.markup())
+        (log_parts::list(&known.checkpoints))
+        (limits(&known.coverage))
         section aria-labelledby="command" {
             h2 #command { "Ask the log now" }
             p { "This page is from the database. This command requests the checkpoint of every log:" }

@@ -7,22 +7,29 @@
 
 mod assets;
 mod commands;
+mod evidence;
 mod failure;
 mod filter_form;
 mod finding;
+mod finding_difference;
+mod finding_proof;
 mod findings;
+mod found;
 mod handling_form;
 mod health;
 mod home;
 mod layout;
 mod links;
 mod log;
+mod log_parts;
+mod notes;
 mod routes;
 mod sign_in;
 mod strip;
 mod text;
 mod timeline;
 mod watch;
+mod watch_parts;
 
 pub(super) use routes::router;
 pub(super) use sign_in::sign_in;

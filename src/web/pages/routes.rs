@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::{assets, finding, findings, handling_form, health, home, log, watch};
+use super::{assets, evidence, finding, findings, handling_form, health, home, log, watch};
 use crate::web::site::Site;
 
 pub(in crate::web) fn router() -> Router<Arc<Site>> {
@@ -16,6 +16,7 @@ pub(in crate::web) fn router() -> Router<Arc<Site>> {
         .route("/health", get(health::show))
         .route("/findings", get(findings::show))
         .route("/findings/{id}", get(finding::show))
+        .route("/findings/{id}/evidence.tar", get(evidence::download))
         .route("/findings/{id}/handle", post(handling_form::submit))
         .route("/assets/{name}", get(assets::show))
 }

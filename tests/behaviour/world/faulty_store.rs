@@ -16,11 +16,12 @@ use modelwatch::store::{
     HandlingOutcome, HandlingRequest, HoldRule, Judged, KeptEntries, KeptEntry, ListedTrees,
     LogFaults, LogState, Logs, Lookup, LookupCounts, Lookups, NewLookups, NewRegistration, NewTree,
     OpenCertificate, Overview, PassHistory, PassReport, Passes, Positions, Postponed, ProvenPart,
-    QueuedAlert, RecentFinding, RegisteredEntries, RegisteredEntry, Registration,
-    RegistrationSources, RescanRequest, Rescanned, Rescans, Scope, SearchKey, Searches, Settled,
-    Sighting, SigningQuery, Signings, SourceChange, SourceContent, SourceFailure, SourceState,
-    Span, Store, StoreError, StoredSigning, StoredTimes, TreeCoverage, TreeState, Values,
-    VerifiedHead, WaitingFindings, WatchSet,
+    QueuedAlert, Reached, RecentFinding, RecordedCheckpoint, RecordedCheckpoints,
+    RegisteredEntries, RegisteredEntry, Registration, RegistrationSources, RelatedFindings,
+    RescanRequest, Rescanned, Rescans, Scope, SearchKey, Searches, Settled, Sighting, SigningQuery,
+    Signings, SourceChange, SourceContent, SourceFailure, SourceState, Span, Store, StoreError,
+    StoredSigning, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WaitingFindings,
+    WatchSet,
 };
 use tlog::Head;
 
@@ -282,6 +283,19 @@ through!(Overview {
     fn recent_findings(limit: u32) -> Vec<RecentFinding>;
     fn last_deliveries(channels: &[String]) -> BTreeMap<String, Timestamp>;
     fn size_bytes() -> Option<u64>;
+});
+
+through!(RecordedCheckpoints {
+    fn first_checkpoint(tree: &TreeId) -> Option<RecordedCheckpoint>;
+    fn last_checkpoints(tree: &TreeId, limit: u32) -> Vec<RecordedCheckpoint>;
+    fn reached(tree: &TreeId, sizes: &[u64]) -> Vec<Reached>;
+});
+
+through!(RelatedFindings {
+    fn last_expected(watch: &str, finding: FindingId) -> Option<Finding>;
+    fn recorded_around(finding: FindingId, limit: u32) -> Vec<Finding>;
+    fn faults_of(log: &str, limit: u32) -> Vec<Finding>;
+    fn last_registrations(limit: u32) -> Vec<Registration>;
 });
 
 through!(Values {

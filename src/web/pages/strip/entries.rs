@@ -1,62 +1,66 @@
-//! How far a log is read, as a strip: its entries from the first to the newest. It is drawn by the numbers of `report`.
-
-use maud::{Markup, html};
-
-use crate::report::Status;
-use crate::report::log::LogStatus;
-
-/// Width of a strip, in units of its drawing.
-const WIDTH: u64 = 1_000;
+//! The entries of a log in parts, by what is known of them.
 
 /// Least width of a part: a gap of one entry among a billion must be seen.
-const LEAST: u64 = 8;
+pub(super) const LEAST: u64 = 8;
 
 /// Most parts that are drawn; more are joined to one, as what is worse.
 const MOST_PARTS: usize = 40;
 
-/// What is known of a range of entries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Before the first position: it was never read.
-    NotFollowed,
+/// What is known of a range of entries, or of a stretch of time.
+///
+/// In the order in which one hides another in a stretch of time: what is worse is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
     /// A signed checkpoint covers it, and every watch was compared with it.
     Proven,
-    /// Read, and some watch was never compared with it.
-    NotCompared,
+    /// A stretch of time since the last pass, which is not old: the next pass reads what was logged in it.
+    Since,
     /// Read, and no signed checkpoint covers it yet.
     Read,
+    /// Before the first position: it was never read.
+    NotFollowed,
+    /// Read, and some watch was never compared with it.
+    NotCompared,
     /// Not read yet.
     Unread,
 }
 
 impl Kind {
-    const fn class(self) -> &'static str {
+    pub(super) const fn class(self) -> &'static str {
         match self {
             Self::NotFollowed => "not-followed",
             Self::Proven => "proven",
             Self::NotCompared => "not-compared",
             Self::Read => "read",
             Self::Unread => "unread",
+            Self::Since => "since",
         }
     }
 
-    const fn text(self) -> &'static str {
+    pub(super) const fn text(self) -> &'static str {
         match self {
             Self::NotFollowed => "before the first position: not followed",
             Self::Proven => "proven",
             Self::NotCompared => "read, but not compared with every watch",
             Self::Read => "read, not proven yet",
             Self::Unread => "not read yet",
+            Self::Since => "not asked for yet",
         }
     }
 }
 
-/// A range of entries, `[from, to)`.
-type Part = (Kind, u64, u64);
+/// A range of entries, or of time in microseconds: `[from, to)`.
+pub(super) type Part = (Kind, u64, u64);
 
 /// The parts of a log from its first entry to its end, in order and without a hole. `gaps`: ranges that were read and never
 /// compared with some watch, in any order.
-fn parts(first: u64, proven: u64, seen: u64, head: u64, gaps: &[(u64, u64)]) -> Vec<Part> {
+pub(super) fn parts(
+    first: u64,
+    proven: u64,
+    seen: u64,
+    head: u64,
+    gaps: &[(u64, u64)],
+) -> Vec<Part> {
     let (proven, seen) = (proven.max(first), seen.max(proven).max(first));
     let mut cuts = vec![0, first, proven, seen, head.max(seen)];
     cuts.extend(gaps.iter().flat_map(|(from, to)| [*from, *to]));
@@ -83,7 +87,7 @@ fn parts(first: u64, proven: u64, seen: u64, head: u64, gaps: &[(u64, u64)]) -> 
 }
 
 /// At most [`MOST_PARTS`]: the middle of many gaps is drawn as one.
-fn few(mut parts: Vec<Part>) -> Vec<Part> {
+pub(super) fn few(mut parts: Vec<Part>) -> Vec<Part> {
     if parts.len() > MOST_PARTS {
         let is_gap = |part: &Part| part.0 == Kind::NotCompared;
         let first = parts.iter().position(is_gap);
@@ -98,23 +102,23 @@ fn few(mut parts: Vec<Part>) -> Vec<Part> {
     parts
 }
 
-/// Where each part is drawn: its left side and its width. Together they fill the strip.
-fn placed(parts: &[Part]) -> Vec<(u64, u64)> {
+/// Where each part is drawn in a drawing of this width: its left side and its width. Together they fill it.
+pub(super) fn placed(parts: &[Part], width: u64) -> Vec<(u64, u64)> {
     let entries: u128 = parts
         .iter()
         .map(|(_, from, to)| u128::from(to - from))
         .sum();
     let count = parts.len() as u64;
-    let free = u128::from(WIDTH.saturating_sub(LEAST * count));
+    let free = u128::from(width.saturating_sub(LEAST * count));
     let mut left = 0;
     let mut before: u128 = 0;
     let mut places = Vec::with_capacity(parts.len());
     for (place, (_, from, to)) in (1..).zip(parts) {
         before += u128::from(to - from);
         let share = (free * before).checked_div(entries).unwrap_or(0);
-        let share = u64::try_from(share).unwrap_or(WIDTH);
+        let share = u64::try_from(share).unwrap_or(width);
         let right = if place == count {
-            WIDTH
+            width
         } else {
             LEAST * place + share
         };
@@ -122,66 +126,6 @@ fn placed(parts: &[Part]) -> Vec<(u64, u64)> {
         left = right;
     }
     places
-}
-
-/// The strip of a log, with its description.
-pub(super) fn strip(log: &LogStatus, status: &Status) -> Markup {
-    if log.is_guided() {
-        return bar(
-            "guided",
-            "The entries of this log are not read: they are looked up by certificates in other logs.",
-        );
-    }
-    let (Some(first), Some(seen)) = (log.first(), log.seen) else {
-        return bar("unread", "Nothing of this log is read yet.");
-    };
-    let proven = log.proven.unwrap_or(first);
-    let gaps = status.gaps_of(&log.name);
-    let parts = few(parts(first, proven, seen, log.head.unwrap_or(seen), &gaps));
-    if parts.is_empty() {
-        return bar("proven", "The log is empty.");
-    }
-    let texts = parts
-        .iter()
-        .map(|(kind, from, to)| format!("entries {from} to {to} {}", kind.text()));
-    let mut texts: Vec<String> = texts.collect();
-    if log.head.is_none() {
-        texts.push("the end of the log is not known".to_owned());
-    }
-    let places = placed(&parts);
-    html! {
-        svg.strip role="img" aria-label=(texts.join("; ")) viewBox="0 0 1000 24" preserveAspectRatio="none" {
-            @for ((kind, from, to), (left, width)) in parts.iter().zip(&places) {
-                rect.(kind.class()) x=(left) y=(top(*kind)) width=(width) height=(24 - top(*kind)) {
-                    title { "entries " (from) " to " (to) ": " (kind.text()) }
-                }
-            }
-        }
-        ul.legend {
-            @for (kind, from, to) in &parts {
-                li { span.key.(kind.class()) aria-hidden="true" {} " " (from) " to " (to) ": " (kind.text()) }
-            }
-        }
-    }
-}
-
-/// What is not proven is lower: the difference is not one of colour alone.
-const fn top(kind: Kind) -> u8 {
-    match kind {
-        Kind::Proven => 0,
-        Kind::Read => 8,
-        Kind::NotCompared => 12,
-        Kind::Unread | Kind::NotFollowed => 18,
-    }
-}
-
-fn bar(class: &str, text: &str) -> Markup {
-    html! {
-        svg.strip role="img" aria-label=(text) viewBox="0 0 1000 24" preserveAspectRatio="none" {
-            rect.(class) x="0" y="18" width="1000" height="6" {}
-        }
-        ul.legend { li { span.key.(class) aria-hidden="true" {} " " (text) } }
-    }
 }
 
 #[cfg(test)]
@@ -251,7 +195,7 @@ mod tests {
             vec![(Unread, 0, 1)],
             vec![(Proven, 0, 1), (Unread, 1, end)],
         ] {
-            let places = placed(&parts);
+            let places = placed(&parts, 1_000);
             assert_eq!(places.len(), parts.len());
             let mut at = 0;
             for (left, width) in places {
@@ -259,7 +203,7 @@ mod tests {
                 assert!(width >= LEAST, "{width}");
                 at = left + width;
             }
-            assert_eq!(at, WIDTH);
+            assert_eq!(at, 1_000);
         }
     }
 
