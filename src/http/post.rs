@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::AUTHORIZATION;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::address::AddressPolicy;
@@ -45,7 +45,8 @@ pub enum Method {
 /// The part of a response's body that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// At most [`REPLY_LIMIT_BYTES`](super::REPLY_LIMIT_BYTES) of it.
+    /// At most [`REPLY_LIMIT_BYTES`](super::REPLY_LIMIT_BYTES) of it. The status is the answer: a body that is longer, ends
+    /// early or does not come in time is no error.
     Beginning,
     /// All of it, at most this many bytes.
     Whole(usize),
@@ -167,6 +168,7 @@ impl Client {
             .request(method, url.clone())
             .headers(headers)
             .body(body);
+        let until = Instant::now() + time_limit;
         let exchange = async {
             let mut response = request
                 .send()
@@ -182,7 +184,9 @@ impl Client {
                 }
             };
             let body = match limit_bytes {
-                None => beginning(&mut response).await,
+                None => timeout_at(until, beginning(&mut response))
+                    .await
+                    .unwrap_or_default(),
                 Some(limit_bytes) => {
                     let idle = self.shared.settings.idle_timeout;
                     let whole = whole_body(response, &name, limit_bytes, idle).await;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::http::{AddressPolicy, Client, Method, REPLY_LIMIT_BYTES};
+use crate::http::{AddressPolicy, Client, Kept, Method};
 use crate::secret::{SecretSource, UrlSource};
 
 use super::channel_type::{ChannelSettings, KeyType, Place, Written};
@@ -107,7 +107,7 @@ impl Notifier for Chat {
             url: &url,
             headers: &[("content-type", "application/json")],
             body: (self.settings.form.body)(message, &self.links).to_string(),
-            limit_bytes: REPLY_LIMIT_BYTES,
+            kept: Kept::Beginning,
             secrets: &[],
         };
         judge(&call.send(&self.http, &self.policy).await?)
@@ -239,6 +239,10 @@ pub(super) mod tests {
             !text.contains("s3cr3t") && text.contains("127.0.0.1"),
             "{text}"
         );
+        // The message was accepted, whatever the answer contains: it must not be sent again.
+        let server = FakeServer::start(|_| Answer::new(200, "x".repeat(1_000_000))).await;
+        let (_directory, chat) = self::chat(form, &server);
+        chat.send(&message, testing::NOW).await.unwrap();
     }
 
     /// What is left of a text with code spans without them: our own words, in which nothing of a log may be.

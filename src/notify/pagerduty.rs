@@ -18,7 +18,7 @@ use super::reply::{Call, judge};
 use super::{Lacking, Links, Message, Notifier, NotifyError, Receipt};
 use crate::escape;
 use crate::finding::{Finding, Severity};
-use crate::http::{AddressPolicy, Client, Method, REPLY_LIMIT_BYTES};
+use crate::http::{AddressPolicy, Client, Kept, Method};
 use crate::moment;
 use crate::report::{advice, finding};
 use crate::secret::{SecretSource, UrlSource};
@@ -161,7 +161,7 @@ impl Notifier for PagerDuty {
                 url: &url,
                 headers: &[("content-type", "application/json")],
                 body: event.to_string(),
-                limit_bytes: REPLY_LIMIT_BYTES,
+                kept: Kept::Beginning,
                 secrets: &[key],
             };
             judge(&call.send(&self.http, &self.policy).await?)?;

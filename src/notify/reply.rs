@@ -21,8 +21,8 @@ pub(super) struct Call<'a> {
     pub(super) url: &'a Url,
     pub(super) headers: &'a [(&'a str, &'a str)],
     pub(super) body: String,
-    /// Most bytes of the answer that are read.
-    pub(super) limit_bytes: usize,
+    /// What is needed of the answer besides its status.
+    pub(super) kept: Kept,
     /// Secrets that the server could repeat in its answer, besides path and query of the URL.
     pub(super) secrets: &'a [&'a str],
 }
@@ -42,7 +42,7 @@ impl Call<'_> {
             url,
             headers,
             body,
-            limit_bytes,
+            kept,
             secrets,
         } = self;
         let sent = http.send(SingleRequest {
@@ -50,7 +50,7 @@ impl Call<'_> {
             url,
             headers,
             body: body.into(),
-            kept: Kept::WholeOfSuccess(limit_bytes),
+            kept,
             time_limit: TIME_LIMIT,
             policy,
         });

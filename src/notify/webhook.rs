@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use crate::http::{AddressPolicy, Client, Method, REPLY_LIMIT_BYTES};
+use crate::http::{AddressPolicy, Client, Kept, Method};
 
 use super::channel_type::{ChannelSettings, ChannelType, KeyType, Place, Written};
 use super::reply::{Call, judge};
@@ -278,7 +278,7 @@ impl Notifier for Webhook {
             url: &url,
             headers: &headers,
             body,
-            limit_bytes: REPLY_LIMIT_BYTES,
+            kept: Kept::Beginning,
             secrets: &secrets,
         };
         judge(&call.send(&self.http, &self.policy).await?)

@@ -413,3 +413,19 @@ async fn the_response_to_a_post_is_whole_or_an_error() {
     // Never a second time: what it does at the server may have been done.
     assert_eq!(server.paths().len(), 5);
 }
+
+#[tokio::test]
+async fn a_status_is_the_answer_to_a_post_whatever_its_body() {
+    let server = Server::start(|request| match request.path.as_str() {
+        "/endless" => Answer::Endless(vec![b'x'; 5_000]),
+        "/cut" => Answer::Cut(b"xxx".to_vec()),
+        _ => Answer::ok(vec![b'x'; 1_000_000]),
+    })
+    .await;
+    let client = Client::new(settings());
+    let policy = AddressPolicy::allowing(["127.0.0.1"]);
+    for path in ["endless", "cut", "long"] {
+        let answer = post(&client, server.url(path).as_str(), &policy).await;
+        assert_eq!(answer.unwrap(), 200, "{path}");
+    }
+}

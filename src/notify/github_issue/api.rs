@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::http::{AddressPolicy, Client, Method, PostReply};
+use crate::http::{AddressPolicy, Client, Kept, Method, PostReply};
 use crate::notify::NotifyError;
 use crate::notify::reply::{Call, judge, reason};
 
@@ -240,7 +240,7 @@ impl<'a> Api<'a> {
             url,
             headers: &headers,
             body: body.map(Value::to_string).unwrap_or_default(),
-            limit_bytes: ANSWER_LIMIT_BYTES,
+            kept: Kept::WholeOfSuccess(ANSWER_LIMIT_BYTES),
             secrets: &[token],
         };
         let reply = call.send(self.http, self.policy).await?;
