@@ -14,7 +14,7 @@ use url::Url;
 
 use super::channel_type::{ChannelSettings, ChannelType, KeyType, Place, Written};
 use super::message::Kind;
-use super::reply::{Call, judge};
+use super::reply::{Call, judge, may_have_secrets};
 use super::{Lacking, Links, Message, Notifier, NotifyError, Receipt};
 use crate::escape;
 use crate::finding::{Finding, Severity};
@@ -65,11 +65,34 @@ fn read(written: &mut Written) -> Option<Arc<dyn ChannelSettings>> {
     } else {
         UrlSource::Literal(Url::parse(DEFAULT_URL).ok()?)
     };
+    if let UrlSource::Literal(url) = &url
+        && !may_have_secrets(url)
+    {
+        written.error(
+            Place::Key("url"),
+            "is not an https URL: the integration key would be sent in the clear",
+            Some("that of PagerDuty is the default"),
+        );
+        return None;
+    }
     Some(Arc::new(PagerDutySettings {
         url,
         routing_key: written.secret("routing_key")?,
         allow_private: written.texts("allow_private"),
     }))
+}
+
+impl PagerDutySettings {
+    /// The URL as it is now.
+    async fn url(&self) -> Result<Url, NotifyError> {
+        let url = self.url.read().await?;
+        if may_have_secrets(&url) {
+            return Ok(url);
+        }
+        Err(NotifyError::Setup {
+            what: "the URL of the channel is not an https URL: the integration key would be sent in the clear".to_owned(),
+        })
+    }
 }
 
 #[async_trait]
@@ -90,7 +113,10 @@ impl ChannelSettings for PagerDutySettings {
     }
 
     async fn lacking(&self) -> Vec<Lacking> {
-        let mut lacking: Vec<Lacking> = Lacking::url(&self.url).await.into_iter().collect();
+        let mut lacking = Vec::new();
+        if let Err(error) = self.url().await {
+            lacking.push(Lacking::of_url(&self.url, error));
+        }
         lacking.extend(Lacking::secret("routing_key", &self.routing_key).await);
         lacking
     }
@@ -143,7 +169,7 @@ impl Notifier for PagerDuty {
         _: &mut Receipt,
         now: Timestamp,
     ) -> Result<(), NotifyError> {
-        let url = self.settings.url.read().await?;
+        let url = self.settings.url().await?;
         let key = self.settings.routing_key.read().await?;
         let key = key.expose_secret();
         for action in Action::of(message.kind, message.is_test) {
@@ -395,6 +421,57 @@ mod tests {
             !format!("{error} {error:?}").contains(&KEY[..12]),
             "{error}"
         );
+    }
+
+    #[tokio::test]
+    async fn the_key_is_not_sent_without_tls_to_another_machine() {
+        let source = || SecretSource::File("key".into());
+        let literal = |url: &str| {
+            let mut written = Written::new(std::path::Path::new("/"));
+            written.insert("routing_key", super::super::Value::Secret(source()));
+            let url = UrlSource::Literal(url.parse().unwrap());
+            written.insert("url", super::super::Value::Url(url));
+            let settings = read(&mut written);
+            (settings.is_some(), written.into_remarks())
+        };
+        for url in [
+            "https://events.eu.pagerduty.com/v2/enqueue",
+            "http://127.0.0.1:1/v2/enqueue",
+            "http://[::1]:1/",
+            "http://localhost:1/",
+        ] {
+            assert!(literal(url).0, "{url}");
+        }
+        for url in [
+            "http://events.pagerduty.com/v2/enqueue",
+            "http://10.0.0.1/",
+            "http://localhost.example/",
+        ] {
+            let (is_accepted, remarks) = literal(url);
+            assert!(!is_accepted && remarks[0].message.contains("in the clear"));
+            assert_eq!(remarks[0].place, Place::Key("url"));
+        }
+
+        // A URL from a file is looked at before each request.
+        let server = FakeServer::start(pagerduty).await;
+        let directory = tempfile::tempdir().unwrap();
+        let [key, file] = ["key", "url"].map(|name| directory.path().join(name));
+        std::fs::write(&key, KEY).unwrap();
+        std::fs::write(&file, "http://192.0.2.1/v2/enqueue").unwrap();
+        let settings = PagerDutySettings {
+            url: UrlSource::Secret(SecretSource::File(file.clone())),
+            routing_key: SecretSource::File(key),
+            allow_private: vec!["127.0.0.1".to_owned()],
+        };
+        let channel = settings.notifier(&Client::default(), &Links::default());
+        let message = testing::alert(vec![testing::signing(1)]);
+        let error = channel.send(&message, testing::NOW).await.unwrap_err();
+        assert!(matches!(&error, NotifyError::Setup { what } if !what.contains("192")));
+        let lacking = settings.lacking().await;
+        assert_eq!(lacking[0].key, "url_file");
+        std::fs::write(&file, server.url("/v2/enqueue").as_str()).unwrap();
+        channel.send(&message, testing::NOW).await.unwrap();
+        assert!(settings.lacking().await.is_empty());
     }
 
     #[test]

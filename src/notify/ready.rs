@@ -42,10 +42,15 @@ impl Lacking {
     /// The missing part of `url`, `url_env` or `url_file`.
     pub(super) async fn url(source: &UrlSource) -> Option<Self> {
         let error = source.read().await.err()?;
-        Some(match source.secret() {
+        Some(Self::of_url(source, error))
+    }
+
+    /// Of a URL: which of its keys it was given with.
+    pub(super) fn of_url(source: &UrlSource, error: impl Into<NotifyError>) -> Self {
+        match source.secret() {
             None => Self::new("url", error),
             Some(source) => Self::of_secret("url", source, error),
-        })
+        }
     }
 }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::http::{AddressPolicy, Client, HttpError, Kept, Method, PostReply, SingleRequest};
+use crate::http::{
+    AddressPolicy, Client, HttpError, Kept, Method, PostReply, SingleRequest, is_loopback,
+};
 
 use super::NotifyError;
 use super::error::remote_text;
@@ -14,6 +16,11 @@ pub(super) const TIME_LIMIT: Duration = Duration::from_secs(15);
 
 /// So many characters of a secret are enough to recognise it; the secrets of chats and tokens are longer.
 const TELLING_CHARS: usize = 12;
+
+/// Whether a request to this URL may contain a secret: with TLS, or on the same machine.
+pub(super) fn may_have_secrets(url: &Url) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
+}
 
 /// One request of a channel.
 pub(super) struct Call<'a> {

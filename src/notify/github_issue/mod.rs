@@ -20,8 +20,9 @@ use url::Url;
 
 use super::channel_type::{ChannelSettings, ChannelType, KeyType, Place, Written};
 use super::message::Kind;
+use super::reply::may_have_secrets;
 use super::{Lacking, Links, Message, Notifier, NotifyError, Receipt};
-use crate::http::{AddressPolicy, Client, is_loopback};
+use crate::http::{AddressPolicy, Client};
 use crate::secret::SecretSource;
 use api::{Api, Issue};
 
@@ -129,10 +130,8 @@ fn is_name(name: &str) -> bool {
     (1..=100).contains(&name.len()) && name.chars().all(is_allowed) && name != "." && name != ".."
 }
 
-/// Only on the same machine a token may be sent without TLS.
 fn is_safe(url: &Url) -> bool {
-    let is_local = url.scheme() == "http" && is_loopback(url);
-    url.username().is_empty() && url.password().is_none() && (url.scheme() == "https" || is_local)
+    url.username().is_empty() && url.password().is_none() && may_have_secrets(url)
 }
 
 impl GitHubSettings {
