@@ -42,7 +42,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
-    (REFERRER_POLICY, "no-referrer"),
+    // Other sites get no address of a page. With `no-referrer`, browsers would send `Origin: null` with forms of this site
+    // (Fetch, "append a request Origin header"), and all of them would be refused as those of another site.
+    (REFERRER_POLICY, "same-origin"),
     (CACHE_CONTROL, "no-store"),
     (
         HeaderName::from_static("cross-origin-resource-policy"),
