@@ -46,4 +46,5 @@ mod trust_documents;
 mod trusted;
 mod tuf;
 mod unlike;
+mod upgraded;
 mod world;
