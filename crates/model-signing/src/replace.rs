@@ -42,6 +42,9 @@ pub enum ReplaceError {
     },
 }
 
+/// The unit of the number of blocks of a file, in bytes (`st_blocks` in stat(2)).
+const STAT_BLOCK_BYTES: u64 = 512;
+
 /// Where a signature is to be written, and how.
 ///
 /// A symlink is neither followed, because it could lead to a file of another user, nor replaced, because it was meant to lead
@@ -121,9 +124,10 @@ impl Destination {
     ///
     /// [`ReplaceError::Unwritable`]: the disk is full, or a quota or another limit is reached.
     pub fn reserve(&self, bytes: u64) -> Result<(), ReplaceError> {
-        if self.way == Way::InPlace && self.path.exists() {
-            // The new file can use the space of the old one.
-            return Ok(());
+        if self.way == Way::InPlace
+            && let Ok(there) = fs::symlink_metadata(&self.path)
+        {
+            return self.has_space_to_grow(&there, bytes);
         }
         // Without a name: no other program can open it, and nothing of it can remain.
         let reserved = unnamed(&self.directory).and_then(|file| fill(&file, bytes));
@@ -136,6 +140,22 @@ impl Destination {
                 Way::Link | Way::InPlace => Ok(()),
             },
             reserved => reserved.map_err(|source| self.unwritable(source)),
+        }
+    }
+
+    /// Whether the file that is in the place can grow to this many bytes: it uses its own space first.
+    fn has_space_to_grow(&self, there: &Metadata, bytes: u64) -> Result<(), ReplaceError> {
+        let own = there.blocks().saturating_mul(STAT_BLOCK_BYTES);
+        match rustix::fs::statvfs(&self.directory) {
+            // Some file systems do not say how much space they have: all they say is zero.
+            Ok(space) if space.f_blocks > 0 => {
+                let free = space.f_bavail.saturating_mul(space.f_frsize);
+                if bytes > own.saturating_add(free) {
+                    return Err(self.unwritable(Errno::NOSPC.into()));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -213,7 +233,13 @@ impl Destination {
             .create(!exists)
             .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
             .open(&self.path)?;
-        let written = if file.metadata()?.is_file() {
+        let there = file.metadata()?;
+        let written = if there.is_file() {
+            if exists && let Err(error) = keep_space(&file, bytes.len() as u64) {
+                // What was reserved behind the end until it failed is given back.
+                let _ = file.set_len(there.len());
+                return Err(error);
+            }
             // What is longer than the new content goes last: until then a part of the old content is still there.
             file.write_all_at(bytes, 0)
                 .and_then(|()| file.sync_all())
@@ -296,6 +322,19 @@ fn fill(file: &File, bytes: u64) -> io::Result<()> {
     // Enough to meet a full disk.
     let some = usize::try_from(bytes).unwrap_or(usize::MAX).min(1 << 20);
     file.write_all_at(&vec![0; some], 0)
+}
+
+/// Reserves the space for this many bytes in a file that has content, and changes neither its content nor its length: a full
+/// disk is then found before the first byte of the old content is overwritten.
+fn keep_space(file: &File, bytes: u64) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, bytes) {
+        Err(error) if !is_unsupported(&error.into()) => return Err(error.into()),
+        _ => {}
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, bytes);
+    Ok(())
 }
 
 /// Whether a file is mounted on its name: then nothing can be renamed over it.
@@ -521,5 +560,26 @@ mod tests {
         let reserved = destination.reserve(1 << 60);
         assert!(matches!(reserved, Err(ReplaceError::Unwritable { .. })));
         assert!(names(directory.path()).is_empty());
+    }
+
+    #[test]
+    fn a_full_disk_leaves_a_signature_that_is_written_in_place_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("model.sig");
+        fs::write(&path, "old").unwrap();
+        let destination = Destination {
+            path: path.clone(),
+            directory: directory.path().to_owned(),
+            way: Way::InPlace,
+        };
+        let reserved = destination.reserve(1 << 60);
+        assert!(matches!(reserved, Err(ReplaceError::Unwritable { .. })));
+        destination.reserve(3).unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        // More than a file of any file system may have.
+        #[cfg(target_os = "linux")]
+        assert!(keep_space(&file, i64::MAX as u64).is_err());
+        keep_space(&file, 1 << 16).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -128,6 +128,8 @@ fn leave(place: &Path, file: &[u8]) -> std::io::Result<()> {
     if !left.metadata()?.is_file() {
         return Err(std::io::Error::other("it is no regular file"));
     }
+    // One that was there before may have had other permissions.
+    left.set_permissions(fs::Permissions::from_mode(0o600))?;
     left.set_len(0)?;
     left.write_all(file)?;
     left.sync_all()
