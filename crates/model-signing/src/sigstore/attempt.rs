@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use sigstore_verify::trust_root::TransparencyLog;
 use sigstore_verify::types::{self as library, DerPublicKey, Sha256Hash};
@@ -280,10 +282,31 @@ fn check_shape(bundle: &Bundle) -> Result<&[u8], KeylessError> {
                 return bad(Check::Checkpoint, "the checkpoint is longer than 128 KiB");
             }
             // With another size, the same hashes prove the entry at another index.
-            Some(proof) if !is_v2(entry) && size_of(proof) != Some(proof.tree_size) => {
+            Some(proof) if size_of(proof) != Some(proof.tree_size) => {
                 let reason =
                     "the tree of the inclusion proof has another size than that of the checkpoint";
                 return bad(Check::Inclusion, reason);
+            }
+            // The library proves an entry of Rekor v2 by the checkpoint and by the entry's own index. Other clients read these
+            // copies of them: they must not read another index or another root.
+            Some(proof) if is_v2(entry) && proof.log_index != entry.log_index => {
+                return bad(
+                    Check::Inclusion,
+                    "the inclusion proof has another index than the log entry",
+                );
+            }
+            Some(proof) if is_v2(entry) && root_of(proof) != Some(proof.root_hash) => {
+                return bad(
+                    Check::Inclusion,
+                    "the inclusion proof has another root hash than the checkpoint",
+                );
+            }
+            // As sigstore-python selects the signature of the log.
+            Some(proof) if !is_signed_by(proof, &entry.log_id) => {
+                return bad(
+                    Check::Checkpoint,
+                    "the checkpoint has no signature by the log that the entry names",
+                );
             }
             Some(_) => {}
         }
@@ -308,6 +331,25 @@ fn is_v2(entry: &TlogEntry) -> bool {
 /// The size in the checkpoint of a proof.
 fn size_of(proof: &InclusionProof) -> Option<u64> {
     proof.checkpoint.as_deref()?.lines().nth(1)?.parse().ok()
+}
+
+/// The root hash in the checkpoint of a proof.
+fn root_of(proof: &InclusionProof) -> Option<[u8; 32]> {
+    let root = proof.checkpoint.as_deref()?.lines().nth(2)?;
+    STANDARD.decode(root).ok()?.try_into().ok()
+}
+
+/// Whether a line of the checkpoint claims to be the signature of this log: its first four bytes are those of the log's id
+/// (C2SP signed-note).
+fn is_signed_by(proof: &InclusionProof, log_id: &[u8]) -> bool {
+    let checkpoint = proof.checkpoint.as_deref().unwrap_or_default();
+    let mut lines = checkpoint
+        .lines()
+        .filter(|line| line.starts_with("\u{2014} "));
+    lines.any(|line| {
+        let signature = line.rsplit(' ').next().map(|text| STANDARD.decode(text));
+        matches!((signature, log_id.get(..4)), (Some(Ok(signature)), Some(hint)) if signature.starts_with(hint))
+    })
 }
 
 /// The times of the timestamps by trusted authorities, each of which must verify. Anyone can add one by an authority of their

@@ -36,7 +36,8 @@ pub(super) fn is_named(log: &TransparencyLog, entry: &TlogEntry) -> bool {
 }
 
 /// The places of the logs that can prove an entry: those that it names, because an entry of one log is not proven by another
-/// one's checkpoint. Where no log has such an id, any of them may prove it, as sigstore-python does it.
+/// one's checkpoint. Where no log has such an id, any of them may prove it, as sigstore-python does it: the first
+/// four bytes are those of a signature of the checkpoint in any case.
 fn logs_of_one(entry: &TlogEntry, logs: &[TransparencyLog]) -> Vec<usize> {
     let places = (0..).zip(logs);
     let named = places.filter(|(_, log)| is_named(log, entry));

@@ -332,7 +332,35 @@ fn an_entry_that_the_log_does_not_prove_is_refused() {
             changed(Signing::v1(), |bundle| {
                 entry(bundle)["logId"]["keyId"] = Value::from(base64([7; 32]));
             }),
-            Promise,
+            Checkpoint,
+        ),
+        (
+            "an unknown log of version 2",
+            changed(Signing::v2(), |bundle| {
+                entry(bundle)["logId"]["keyId"] = Value::from(base64([7; 32]));
+            }),
+            Checkpoint,
+        ),
+        (
+            "a proof of version 2 for another index",
+            changed(Signing::v2(), |bundle| {
+                entry(bundle)["inclusionProof"]["logIndex"] = Value::from("0");
+            }),
+            Inclusion,
+        ),
+        (
+            "a proof of version 2 for a tree of another size",
+            changed(Signing::v2(), |bundle| {
+                entry(bundle)["inclusionProof"]["treeSize"] = Value::from("4");
+            }),
+            Inclusion,
+        ),
+        (
+            "a proof of version 2 for another root",
+            changed(Signing::v2(), |bundle| {
+                entry(bundle)["inclusionProof"]["rootHash"] = Value::from(base64([7; 32]));
+            }),
+            Inclusion,
         ),
         (
             "an unknown kind of entry",
@@ -458,9 +486,12 @@ fn each_of_several_entries_is_proven_by_the_log_that_it_names() {
     let verdict = open(&swapped, &policy(), &trust(&sigstore));
     let (check, reason) = check_of(verdict, "the logs swapped");
     assert_eq!(check, Checkpoint, "{reason}");
-    // An entry of a log without a known id leaves the other one to its own log.
+    // An entry of a log of whose id only the beginning is known leaves the other one to its own log.
     let mut unknown = bundle.clone();
-    *unknown.pointer_mut(&id(0)).unwrap() = json!({"keyId": base64([7; 32])});
+    let known = bundle.pointer(&id(0)).unwrap()["keyId"].as_str().unwrap();
+    let mut other = unbase64(known);
+    other[4..].fill(7);
+    *unknown.pointer_mut(&id(0)).unwrap() = json!({"keyId": base64(other)});
     open(&unknown, &policy(), &trust(&sigstore)).unwrap();
     *unknown.pointer_mut(&id(1)).unwrap() = bundle.pointer(&id(0)).unwrap().clone();
     let verdict = open(&unknown, &policy(), &trust(&sigstore));
