@@ -30,6 +30,7 @@ mod verify_evidence;
 mod version;
 mod watch;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -52,6 +53,17 @@ use output::Outcome;
     max_term_width = 100
 )]
 pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+struct Global {
     /// The configuration file
     #[arg(
         help_heading = logging::GLOBAL,
@@ -65,9 +77,32 @@ pub struct Cli {
 
     #[command(flatten)]
     logging: logging::Args,
+}
+
+/// The commands about models alone. To describe every command to the parser takes longer than to verify a small model.
+#[derive(Debug, Parser)]
+#[command(name = "modelwatch", version, propagate_version = true)]
+struct ModelCli {
+    #[command(flatten)]
+    global: Global,
 
     #[command(subcommand)]
-    command: Command,
+    command: signing::Command,
+}
+
+impl Cli {
+    /// Parses a command line; ends the program if it is wrong, or asks for help.
+    fn parse_arguments(arguments: Vec<OsString>) -> Self {
+        if signing::is_about_models(&arguments)
+            // What is wrong with a command line, and all help, the whole parser answers.
+            && let Ok(ModelCli { global, command }) = ModelCli::try_parse_from(&arguments)
+        {
+            let command = Command::Model(command);
+            return Self { global, command };
+        }
+        let matches = pages::with_examples(Self::command(), "").get_matches_from(arguments);
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -133,14 +168,8 @@ enum Command {
     /// Write watches
     #[command(subcommand)]
     Watch(watch::Command),
-    /// Sign a model
-    #[command(subcommand)]
-    Sign(signing::SignMethod),
-    /// Verify that a model is what was signed, and by whom
-    #[command(subcommand)]
-    Verify(signing::VerifyMethod),
-    /// Compute the digest of a model
-    Digest(signing::DigestArgs),
+    #[command(flatten)]
+    Model(signing::Command),
     /// Print shell completions
     Completions(generate::CompletionsArgs),
     /// Write the man pages into a directory
@@ -158,24 +187,21 @@ pub fn main() -> ExitCode {
         return output::fail(&output::Mistake(answer).into()).into();
     }
     let arguments = signing::normalize(arguments);
-    let matches = pages::with_examples(Cli::command(), "").get_matches_from(arguments);
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let Cli { global, command } = Cli::parse_arguments(arguments);
     // A drill makes logs and channels fail: the log lines about that would alarm the operator.
-    let usual = match &cli.command {
+    let usual = match &command {
         Command::Drill(_) => logging::Usual::Nothing,
         Command::Monitor(args) if args.is_daemon() => logging::Usual::Events,
         Command::Serve(_) => logging::Usual::Events,
         _ => logging::Usual::Warnings,
     };
-    let screen = match logging::start(&cli.logging, usual) {
+    let screen = match logging::start(&global.logging, usual) {
         Ok(screen) => screen,
         Err(error) => return output::fail(&error).into(),
     };
     // Commands that need no runtime do not pay for one.
-    let ended = match cli.command {
-        Command::Sign(method) => Ok(signing::sign(&method, &cli.config)),
-        Command::Verify(method) => Ok(signing::verify(&method, cli.logging.level())),
-        Command::Digest(args) => Ok(signing::digest(&args)),
+    let ended = match command {
+        Command::Model(command) => Ok(command.run(&global.config, global.logging.level())),
         Command::VerifyEvidence(args) => verify_evidence::run(&args),
         Command::Completions(args) => generate::completions(&args, Cli::command()),
         Command::Man(args) => generate::man(&args, Cli::command()),
@@ -183,7 +209,7 @@ pub fn main() -> ExitCode {
         Command::Watch(command) => watch::run(&command),
         command => match runtime() {
             Ok(runtime) => {
-                let ended = runtime.block_on(run(command, &cli.config, &screen));
+                let ended = runtime.block_on(run(command, &global.config, &screen));
                 // A delivery that hangs must not keep the program from ending.
                 runtime.shutdown_background();
                 ended
@@ -221,9 +247,7 @@ async fn run(command: Command, config: &Path, screen: &logging::Screen) -> anyho
         Command::Check(args) => check::run(&args, config).await,
         Command::Drill(args) => drill::run(&args, config).await,
         Command::Watch(_)
-        | Command::Sign(_)
-        | Command::Verify(_)
-        | Command::Digest(_)
+        | Command::Model(_)
         | Command::VerifyEvidence(_)
         | Command::Completions(_)
         | Command::Man(_)

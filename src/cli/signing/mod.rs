@@ -37,24 +37,34 @@ use super::logging::Level;
 use super::output::{self, Mistake, Outcome};
 use crate::service::ServiceError;
 
-pub(super) use digest::Args as DigestArgs;
-pub(super) use sign::Method as SignMethod;
-pub(super) use spelling::{normalize, slip};
-pub(super) use verify::Method as VerifyMethod;
+pub(super) use spelling::{is_about_models, normalize, slip};
 
 use messages::shown;
 
-/// `config` is read with `--register` alone.
-pub(super) fn sign(method: &SignMethod, config: &Path) -> Outcome {
-    ended("Signing failed with error", sign::run(method, config))
+/// The commands about models.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Sign a model
+    #[command(subcommand)]
+    Sign(sign::Method),
+    /// Verify that a model is what was signed, and by whom
+    #[command(subcommand)]
+    Verify(verify::Method),
+    /// Compute the digest of a model
+    Digest(digest::Args),
 }
 
-pub(super) fn verify(method: &VerifyMethod, level: Option<Level>) -> Outcome {
-    ended("Verification failed with error", verify::run(method, level))
-}
-
-pub(super) fn digest(args: &DigestArgs) -> Outcome {
-    ended("Computing digest failed", digest::run(args))
+impl Command {
+    /// `config` is read by `sign --register` alone.
+    pub(super) fn run(&self, config: &Path, level: Option<Level>) -> Outcome {
+        match self {
+            Self::Sign(method) => ended("Signing failed with error", sign::run(method, config)),
+            Self::Verify(method) => {
+                ended("Verification failed with error", verify::run(method, level))
+            }
+            Self::Digest(args) => ended("Computing digest failed", digest::run(args)),
+        }
+    }
 }
 
 /// What the reference's exit codes and words are: 1 for every failure, except for a command line that makes no

@@ -107,6 +107,11 @@ fn nearest(word: &str, methods: &[&'static str]) -> Option<&'static str> {
     (!is_model).then_some(nearest)
 }
 
+/// Whether the command is `sign`, `verify` or `digest`.
+pub(in crate::cli) fn is_about_models(arguments: &[OsString]) -> bool {
+    command_of(arguments).is_some()
+}
+
 /// Where the command is, if it is one of these.
 fn command_of(arguments: &[OsString]) -> Option<usize> {
     let mut is_value = false;

@@ -14,11 +14,16 @@ use crate::walk::{Change, Listed, Listing, Model, Opened, WalkError};
 /// wait for the last part of each file would cost more than it gains.
 const WIDE_BYTES: u64 = 64 << 20;
 
-/// From here on a file is handed to a thread for itself, so that no other large one waits behind it.
-const LARGE_BYTES: u64 = 4 << 20;
+/// From here on a file is handed to a thread for itself, so that no other large one waits behind it. To hash it takes half a
+/// millisecond, and to hand it over a hundredth of that.
+const LARGE_BYTES: u64 = 1 << 20;
 
 /// How many small files a thread takes at least at once.
 const SMALL_FILES: usize = 64;
+
+/// The calling thread alone hashes at most this many bytes, in at most [`SMALL_FILES`] files: to start the threads of the pool
+/// and to wait for them takes as long.
+const ALONE_BYTES: u64 = 512 << 10;
 
 /// After how many small files their digests go from the threads into the manifest's own list: only so many are ever in
 /// memory twice. To wait for the last thread of each batch costs less than a thousandth of its time.
@@ -43,7 +48,6 @@ pub fn hash(
         model,
         method,
         work: file::Work::new(progress),
-        threads: rayon::current_num_threads(),
         busy: AtomicUsize::new(0),
     };
     let expected = listing.files.iter().fold(0_u64, |sum, file| {
@@ -51,6 +55,16 @@ pub fn hash(
     });
     if expected > MAX_RESOURCES as u64 {
         return Err(model.too_many());
+    }
+
+    let mut resources = Vec::with_capacity(usize::try_from(expected).unwrap_or(MAX_RESOURCES));
+    let complete =
+        |resources| Manifest::new(method, resources).expect("a walk names each file once");
+    if listing.files.len() <= SMALL_FILES && listing.bytes() <= ALONE_BYTES {
+        for file in &listing.files {
+            resources.extend(hashing.narrow(file)?);
+        }
+        return Ok(complete(resources));
     }
 
     let (wide, rest): (Vec<&Listed>, Vec<&Listed>) = listing
@@ -64,7 +78,6 @@ pub fn hash(
     // Neighbours in the same directory are neighbours on the disk and in the kernel's caches.
     small.sort_unstable_by(|one, other| one.name.cmp(&other.name));
 
-    let mut resources = Vec::with_capacity(usize::try_from(expected).unwrap_or(MAX_RESOURCES));
     for file in wide {
         hashing.wide(file, &mut resources)?;
     }
@@ -88,14 +101,13 @@ pub fn hash(
             .collect::<Result<_, _>>()?;
         resources.extend(hashed.into_iter().flatten());
     }
-    Ok(Manifest::new(method, resources).expect("a walk names each file once"))
+    Ok(complete(resources))
 }
 
 struct Hashing<'h> {
     model: &'h Model,
     method: Method,
     work: file::Work<'h>,
-    threads: usize,
     /// How many units of work of their own threads still have.
     busy: AtomicUsize,
 }
@@ -118,7 +130,7 @@ impl Hashing<'_> {
     }
 
     fn has_idle_core(&self) -> bool {
-        self.busy.load(Ordering::Relaxed) < self.threads
+        self.busy.load(Ordering::Relaxed) < rayon::current_num_threads()
     }
 
     /// One file by all threads.

@@ -11,6 +11,9 @@ use super::{Model, WalkError};
 /// The beginning of a pointer file of Git LFS (its specification, version 1), which replaces the real file.
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
 
+/// Up to here one thread reads them: to start others takes as long.
+const ALONE_FILES: usize = 64;
+
 /// Longest pointer file of Git LFS, by its specification.
 const MAX_LFS_POINTER_BYTES: u64 = 1024;
 
@@ -22,12 +25,17 @@ impl Listing {
     /// A file that could be one cannot be read.
     pub fn lfs_pointers(&self, model: &Model) -> Result<Vec<String>, WalkError> {
         let least = LFS_POINTER.len() as u64;
-        let mut pointers = self
-            .files
-            .par_iter()
+        let files = self.files.iter();
+        let possible: Vec<&Listed> = files
             .filter(|file| (least..=MAX_LFS_POINTER_BYTES).contains(&file.size))
-            .filter_map(|file| is_lfs_pointer(model, file).transpose())
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect();
+        let read = |file: &&Listed| is_lfs_pointer(model, file).transpose();
+        let mut pointers: Vec<String> = if possible.len() <= ALONE_FILES {
+            possible.iter().filter_map(read).collect::<Result<_, _>>()?
+        } else {
+            let parallel = possible.par_iter().filter_map(read);
+            parallel.collect::<Result<_, _>>()?
+        };
         pointers.sort_unstable();
         Ok(pointers)
     }
