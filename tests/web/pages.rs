@@ -92,6 +92,13 @@ fn assert_frame(answer: &Answer) {
             assert!(ids.contains(&target), "{name}{target}");
         }
     }
+    // A screen reader lists the regions by their names.
+    let regions: Vec<&str> = attributes(page, " aria-labelledby=\"").collect();
+    assert_eq!(
+        regions.len(),
+        regions.iter().collect::<BTreeSet<_>>().len(),
+        "{regions:?}"
+    );
     assert_eq!(
         page.matches("<table").count(),
         page.matches("<caption").count()

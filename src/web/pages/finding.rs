@@ -148,9 +148,9 @@ fn history(record: &FindingRecord) -> Markup {
     html! {
         section aria-labelledby="history" {
             h2 #history { "History" }
-            div.scroll role="region" aria-labelledby="history" tabindex="0" {
+            div.scroll role="region" aria-labelledby="history-table" tabindex="0" {
                 table {
-                    caption { "Each change of this finding, oldest first" }
+                    caption #history-table { "Each change of this finding, oldest first" }
                     thead { tr {
                         th scope="col" { "When" } th scope="col" { "What" } th scope="col" { "Who" }
                         th scope="col" { "From then on" } th scope="col" { "Why" }

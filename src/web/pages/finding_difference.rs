@@ -142,9 +142,9 @@ fn compared(fields: &[Field], expected: &Finding) -> Markup {
                 },
             }
         }
-        div.scroll role="region" aria-labelledby="difference" tabindex="0" {
+        div.scroll role="region" aria-labelledby="difference-table" tabindex="0" {
             table.difference {
-                caption { "This signing and the last registered one of the same watch" }
+                caption #difference-table { "This signing and the last registered one of the same watch" }
                 thead { tr { th scope="col" { "Field" } th scope="col" { "This signing" } th scope="col" { "Last registered" } th scope="col" { "" span.hidden { "Result" } } } }
                 tbody {
                     @for field in fields {

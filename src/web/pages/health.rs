@@ -172,9 +172,9 @@ impl Known {
             section aria-labelledby="ways" {
                 h2 #ways { "Every way of going blind" }
                 p { "Each becomes a finding when a pass or a check sees it. When no pass ends, nothing is seen: compare the last pass above, and when each log was proven last." }
-                div.scroll role="region" aria-labelledby="ways" tabindex="0" {
+                div.scroll role="region" aria-labelledby="ways-table" tabindex="0" {
                     table.ways {
-                        caption { "Ways of going blind, with their present state" }
+                        caption #ways-table { "Ways of going blind, with their present state" }
                         thead { tr { th scope="col" { "Way" } th scope="col" { "Now" } th scope="col" { "What it means" } } }
                         tbody {
                             @for verdict in ways {

@@ -163,9 +163,9 @@ impl Known {
             section aria-labelledby="watches" {
                 h2 #watches { "Watches" }
                 @if watches.is_empty() { p.bad { "There is no watch: nothing is selected." } } @else {
-                    div.scroll role="region" aria-labelledby="watches" tabindex="0" {
+                    div.scroll role="region" aria-labelledby="watches-table" tabindex="0" {
                         table {
-                            caption { "What each watch was compared with" }
+                            caption #watches-table { "What each watch was compared with" }
                             thead { tr { th scope="col" { "Watch" } th scope="col" { "Covers" } } }
                             tbody {
                                 @for watch in first(watches, WatchStatus::has_gaps) {

@@ -111,9 +111,9 @@ fn trees(trees: &[TreeStatus]) -> Markup {
         @if !trees.is_empty() {
             section aria-labelledby="trees" {
                 h2 #trees { "Trees" }
-                div.scroll role="region" aria-labelledby="trees" tabindex="0" {
+                div.scroll role="region" aria-labelledby="trees-table" tabindex="0" {
                     table {
-                        caption { "The trees of this log, oldest first; positions count within each" }
+                        caption #trees-table { "The trees of this log, oldest first; positions count within each" }
                         thead { tr {
                             th scope="col" { "Origin" } th.number scope="col" { "Begins at" } th.number scope="col" { "Proven" }
                             th.number scope="col" { "Seen" } th.number scope="col" { "Head" } th scope="col" { "Last proven" } th scope="col" { "State" }

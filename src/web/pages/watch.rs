@@ -129,9 +129,9 @@ impl Known<'_> {
             section aria-labelledby="coverage" {
                 h2 #coverage { "What it was compared with" }
                 @if watch.on_logs().next().is_none() { p.bad { "No log was read yet." } } @else {
-                    div.scroll role="region" aria-labelledby="coverage" tabindex="0" {
+                    div.scroll role="region" aria-labelledby="coverage-table" tabindex="0" {
                         table {
-                            caption { "By log: since when everything is compared with it, and what was read without it" }
+                            caption #coverage-table { "By log: since when everything is compared with it, and what was read without it" }
                             thead { tr {
                                 th scope="col" { "Log" } th.number scope="col" { "From entry" } th scope="col" { "Logged since" } th scope="col" { "Gaps" }
                             } }

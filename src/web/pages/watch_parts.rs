@@ -115,9 +115,9 @@ pub(super) fn registrations(watch: &str, looked_at: &[Registration], has_more: b
                 }
             } @else {
                 p.facts { "The newest first. Operator and repository make a signing expected; a signer alone does not." }
-                div.scroll role="region" aria-labelledby="registrations" tabindex="0" {
+                div.scroll role="region" aria-labelledby="registrations-table" tabindex="0" {
                     table {
-                        caption { "Registered signings, and who registered them" }
+                        caption #registrations-table { "Registered signings, and who registered them" }
                         thead { tr {
                             th scope="col" { "Signer" } th scope="col" { "Authority" } th scope="col" { "From" }
                             th scope="col" { "Registered" } th.number scope="col" { "Findings" }
