@@ -22,8 +22,8 @@ const NAMED: usize = 5;
 
 /// Warns about verdicts that no channel takes: the outbox sends no alert of such findings.
 ///
-/// `min_severity` counts only where it keeps an unexpected signing from every channel. That it keeps away what is always
-/// of low severity is its purpose.
+/// `min_severity` counts where it keeps an unexpected signing, or the failure of a log or of the monitoring, from every
+/// channel. That it keeps away what is always of low severity is its purpose.
 pub(super) fn check(
     root: &Section<'_>,
     watches: &[At<Watch>],
@@ -67,9 +67,10 @@ pub(super) fn check(
             let is_general = verdict.class() == Class::Health
                 || matches!(verdict, Verdict::LogFault | Verdict::Missing);
             is_general
-                && !channels
-                    .iter()
-                    .any(|channel| channel.selection.takes_kind(None, *verdict))
+                && !channels.iter().any(|channel| {
+                    channel.selection.min_severity <= severity(*verdict)
+                        && channel.selection.takes_kind(None, *verdict)
+                })
         })
         .collect();
     if !general.is_empty() {
@@ -79,8 +80,16 @@ pub(super) fn check(
                 "no channel receives {}: it is recorded, and no alert is sent",
                 words(&general, NAMED)
             ),
-            "one channel without verdicts receives everything".to_owned(),
+            "one channel without verdicts and min_severity receives everything".to_owned(),
         );
+    }
+}
+
+/// The severity of findings about a log or the monitoring.
+const fn severity(verdict: Verdict) -> Severity {
+    match verdict {
+        Verdict::LogFault => Severity::Critical,
+        _ => Severity::High,
     }
 }
 

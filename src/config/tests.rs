@@ -152,6 +152,10 @@ fn a_channel_receives_only_what_it_selects_and_what_nobody_receives_is_a_warning
                 "no channel receives model-unexpected, identity-unexpected, other-predicate of mail",
             ),
         ),
+        (
+            channel("min_severity = \"critical\""),
+            Some("no channel receives missing, unverifiable-checkpoint, unavailable"),
+        ),
         (channel("min_severity = \"high\""), None),
         (channel("min_severity = \"critical\"") + other, None),
         (
