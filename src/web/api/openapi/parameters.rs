@@ -111,7 +111,7 @@ pub(super) fn of_findings() -> Vec<Parameter> {
             &State::ALL.map(State::as_str),
         )
         .repeated(),
-        Parameter::words("all", "In any state.", &["true"]),
+        Parameter::words("all", "In any state.", &["true", "false"]),
         Parameter::text(
             "since",
             "First seen since then: a date, a time, or for how long (`24h`).",
