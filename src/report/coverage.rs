@@ -63,6 +63,10 @@ impl Coverage {
                 message,
             });
         };
+        if let Some(failure) = status.failure {
+            let message = format!("the last pass could record nothing: {failure}");
+            add(None, "unavailable", message);
+        }
         if status.logs.is_empty() {
             let message = "no log is followed: nothing is read".to_owned();
             add(None, "unread", message);

@@ -200,6 +200,9 @@ fn blind(
     let health = health.map(|(_, count)| *count).fold(0, u64::saturating_add);
     let gaps = coverage.why.iter().filter(|why| why.kind == "gap").count();
     let parts = [
+        status
+            .failure
+            .map(|failure| format!("the last pass could record nothing ({failure})")),
         counted(
             health,
             "finding about the monitoring is open",

@@ -36,6 +36,9 @@ pub struct Status {
     pub alerts: AlertStatus,
     /// The open findings.
     pub findings: FindingStatus,
+    /// Why the last pass could record nothing, so that all of this is older. Only the daemon itself knows it.
+    #[serde(skip)]
+    pub failure: Option<&'static str>,
 }
 
 /// The running daemon, and how its configuration compares with the file.
@@ -182,6 +185,7 @@ impl Status {
             watches,
             alerts,
             findings,
+            failure: None,
         }
     }
 

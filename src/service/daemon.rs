@@ -83,14 +83,16 @@ impl Daemon<'_> {
                 Ok(outcomes) => {
                     let is_clean = unread(&outcomes) == 0;
                     signals.is_clean.store(is_clean, Ordering::Release);
+                    self.views.send_replace(Arc::new(run.view()));
                     last.report(run, &outcomes).await;
                     run.write_metrics().await;
-                    self.views.send_replace(Arc::new(run.view()));
                     let unknown = run.monitor.take_unknown_authorities();
                     run.setup.ask_after(&outcomes, unknown);
                 }
                 Err(ServiceError::Store(error)) => {
                     signals.is_clean.store(false, Ordering::Release);
+                    let view = run.view().after_failure(&error);
+                    self.views.send_replace(Arc::new(view));
                     last.report_failing_store(run, &error).await;
                     // A full disk may be emptied. A position that another process changes does not return.
                     if is_final(&error) {

@@ -36,6 +36,8 @@ pub struct View {
     watches: Arc<WatchSet>,
     pub(super) channels: Vec<String>,
     fail_on: Severity,
+    /// Why the last pass of this process could record nothing.
+    failure: Option<&'static str>,
 }
 
 impl Setup {
@@ -63,11 +65,23 @@ impl Setup {
             watches: self.watch_set(),
             channels: self.channel_names(),
             fail_on: self.config.fail_on,
+            failure: None,
         }
     }
 }
 
 impl View {
+    /// The same, when the last pass could record nothing: the database then has the state of an earlier one.
+    #[must_use]
+    pub(super) const fn after_failure(mut self, error: &StoreError) -> Self {
+        self.failure = Some(match error {
+            StoreError::Full { .. } => "no space is left for the database",
+            StoreError::ReadOnly { .. } => "the database is read-only",
+            _ => "the database cannot be used; the log of the daemon has the reason",
+        });
+        self
+    }
+
     /// The extent to which each log was read and proven, and whether alerts wait.
     ///
     /// # Errors
@@ -77,14 +91,16 @@ impl View {
         let logs = self.log_statuses(store, now).await?;
         let queues = store.channel_queues(now).await?;
         let coverage = store.tree_coverage(&self.watches, None).await?;
-        Ok(Status::new(
+        let mut status = Status::new(
             loaded::daemon(store).await?,
             self.trust.clone(),
             logs,
             WatchStatus::of_all(&self.watches, &coverage),
             AlertStatus::of(queues, &self.channels),
             FindingStatus::from(store.counts(self.fail_on).await?),
-        ))
+        );
+        status.failure = self.failure;
+        Ok(status)
     }
 
     /// The logs that are followed, and those of the configuration that wait for the trusted root.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use crate::database;
 use crate::site::{FREE_PORT, Server, Site, mode};
 
 /// The headers that no answer may lack, and a part of the value of each.
@@ -201,6 +202,45 @@ fn the_daemon_serves_what_a_reload_changes_and_a_taken_address_does_not_stop_it(
     reload();
     server.wait_for("restart the daemon");
     assert_eq!(server.get("/metrics", &[]).status, 401);
+}
+
+#[test]
+fn the_pages_of_a_daemon_say_that_the_last_pass_could_record_nothing() {
+    let listen = "[web]\nlisten = \"127.0.0.1:0\"";
+    let site = Site::new(listen);
+    let server = site.serve(&["monitor"]);
+    // A reload is followed by a pass at once.
+    let pass = |number| {
+        site.configure(&format!("{listen}\n# {number}"));
+        let id = server.id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &id]).status().unwrap();
+        assert!(sent.success());
+        server.wait_for("the configuration is reloaded");
+    };
+    let said = "the last pass could record nothing";
+    let says = || server.get("/", &[]).body.contains(said);
+    assert!(!says());
+    // As a full disk does: what is recorded can be read, and nothing can be added.
+    database::execute(
+        &site,
+        "CREATE TRIGGER full BEFORE UPDATE ON tree BEGIN SELECT RAISE(FAIL, 'no space'); END",
+        &[],
+    );
+    pass(1);
+    server.wait_for("nothing is recorded");
+    assert!(server.get("/", &[]).body.contains(said));
+    let health = server.get("/health", &[]).body;
+    assert!(health.contains(said), "{health}");
+    let list = server.get("/api/v1/findings", &[]).body;
+    assert!(
+        list.contains("\"complete\":false") && list.contains(said),
+        "{list}"
+    );
+
+    database::execute(&site, "DROP TRIGGER full", &[]);
+    pass(2);
+    server.wait_for("entries read; ");
+    assert!(!says());
 }
 
 #[test]
