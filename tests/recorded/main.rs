@@ -9,6 +9,9 @@
     reason = "a broken recording, or a program that does not keep its promised form, is a failed test"
 )]
 
+#[path = "../../benches/catch_up/log.rs"]
+#[expect(dead_code, reason = "benchmarks use the rest of it")]
+mod big_log;
 mod certificate_bytes;
 mod folder;
 #[path = "../http_source/merkle.rs"]
@@ -24,6 +27,7 @@ mod alerting;
 mod chains;
 mod evidence;
 mod evidence_apis;
+mod flooded;
 mod growing;
 mod later;
 mod looked_up;
