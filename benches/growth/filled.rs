@@ -108,10 +108,10 @@ async fn fill(path: &Path, findings: u64) -> Result<(), sqlx::Error> {
                 'https://token.actions.githubusercontent.com', '{{}}', printf('%064x', i), printf('%064x', i),
                 1700000000000000, zeroblob(900)
          FROM n;
-         INSERT INTO signer_term (kind, value, signer)
-         SELECT 'name', json_extract(san, '$[0].value'), key FROM signer;
-         INSERT INTO signer_term (kind, value, signer) SELECT 'key', key_sha256, key FROM signer;
-         INSERT INTO signer_term (kind, value, signer) SELECT 'issuer', issuer, key FROM signer;
+         INSERT INTO signer_term (kind, value, recorded, signer)
+         SELECT 'name', json_extract(san, '$[0].value'), rowid, key FROM signer;
+         INSERT INTO signer_term (kind, value, recorded, signer) SELECT 'key', key_sha256, rowid, key FROM signer;
+         INSERT INTO signer_term (kind, value, recorded, signer) SELECT 'issuer', issuer, rowid, key FROM signer;
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {findings})
          INSERT INTO finding (number, id, verdict, severity, judged_verdict, judged_severity, health, state, prior_state,
              watch, rule, in_shape, log, origin, entry_index, leaf_hash, proven, kind, digest, signer, chain, first_seen,

@@ -4,12 +4,15 @@ use jiff::Timestamp;
 
 use super::coverage::{Asked, Coverage, coverage};
 use super::error::LookupError;
-use super::findings::{self, Found};
+use super::findings::{Found, sort};
 use super::line::{Signing, Unproven};
-use super::matcher::Matcher;
+use super::pages::{Item, Pages};
 use super::question::Question;
-use super::trees::{self, Trees};
+use super::trees::Trees;
 use super::world::World;
+
+/// Most entries that cannot be read that are named: anybody can log them.
+const MAX_UNREADABLE: usize = 100;
 
 /// What was found, and how far it was looked.
 #[derive(Debug)]
@@ -50,15 +53,47 @@ impl Answer {
 ///
 /// [`LookupError`]: the question names a log that is not followed, or the store cannot be read.
 pub async fn from_findings(question: &Question, world: &World<'_>) -> Result<Answer, LookupError> {
-    let mut matcher = Matcher::new(question)?;
-    let payloads = world
-        .store
-        .payloads_about(&question.digests_asked())
-        .await?;
-    matcher.add_payloads(&payloads);
-    let trees = trees::gather(question, &matcher, world).await?;
-    let found = findings::find(&matcher, world, &trees).await?;
-    Ok(conclude(question, world.now, found, &trees))
+    let mut pages = Pages::new(question, world, None).await?;
+    let found = find(&mut pages, question.limit).await?;
+    Ok(Answer {
+        coverage: pages.coverage(!found.signings.is_empty(), found.is_cut),
+        signings: found.signings,
+        unproven: found.unproven,
+    })
+}
+
+/// Finds the stored signings of a question.
+async fn find(pages: &mut Pages<'_>, limit: usize) -> Result<Found, LookupError> {
+    let mut found = Found::default();
+    let (mut signings, mut unreadable) = (0_usize, 0_usize);
+    while let Some(items) = pages.next().await? {
+        for (_, item) in items {
+            if let Item::Unreadable(entry) = item {
+                if unreadable < MAX_UNREADABLE {
+                    unreadable += 1;
+                    found.unproven.push(entry);
+                }
+                continue;
+            }
+            if signings >= limit {
+                if !found.is_cut {
+                    found.is_cut = true;
+                    pages.skip_to_unreadable();
+                }
+                continue;
+            }
+            signings += 1;
+            match item {
+                Item::Signing(signing) => found.signings.push(*signing),
+                Item::Unproven(entry) | Item::Unreadable(entry) => found.unproven.push(entry),
+            }
+        }
+        if unreadable >= MAX_UNREADABLE && pages.is_at_unreadable() {
+            break;
+        }
+    }
+    sort(&mut found);
+    Ok(found)
 }
 
 /// The answer, with how far was looked.

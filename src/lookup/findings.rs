@@ -1,10 +1,9 @@
 //! Signings that are stored: those of watched identities.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::error::LookupError;
 use super::held::Held;
-use super::leaves::is_in_time;
 use super::line::{FindingRef, Matched, Signing, Source, Unproven};
 use super::matcher::Matcher;
 use super::trees::Trees;
@@ -16,9 +15,6 @@ use crate::store::{FoundSigning, SearchKey};
 
 /// Findings of one page: a megabyte.
 const PAGE: u32 = 500;
-
-/// Most entries that cannot be read that are named: anybody can log them.
-const MAX_UNREADABLE: usize = 100;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -62,94 +58,9 @@ pub(super) struct Group {
     pub(super) findings: Vec<FindingRef>,
 }
 
-/// Finds the stored signings of a question.
-pub(super) async fn find(
-    matcher: &Matcher,
-    world: &World<'_>,
-    trees: &Trees,
-) -> Result<Found, LookupError> {
-    let question = &matcher.question;
-    let mut groups: BTreeMap<Which, Group> = BTreeMap::new();
-    let mut unreadable: BTreeMap<Which, Unproven> = BTreeMap::new();
-    let mut seen = HashSet::new();
-    let mut found = Found::default();
-    let (keys, by_key) = matcher.search_keys();
-    for key in &keys {
-        let mut after = i64::MIN;
-        loop {
-            let page = world.store.search(key, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.number;
-            for stored in page {
-                if !seen.insert(stored.number) || !is_of_logs(&stored.finding, matcher, trees) {
-                    continue;
-                }
-                let Some(why) = matcher.stored(&stored, by_key) else {
-                    continue;
-                };
-                if !is_in_time(matcher, Held::Stored(&stored).time(Chain::Unknown)) {
-                    continue;
-                }
-                let which = which(&stored.finding);
-                if stored.finding.verdict == Verdict::Unreadable {
-                    unreadable
-                        .entry(which)
-                        .or_insert_with(|| cannot_be_read(&stored.finding));
-                    continue;
-                }
-                let is_new = !groups.contains_key(&which);
-                if is_new && groups.len() >= question.limit {
-                    found.is_cut = true;
-                    continue;
-                }
-                add(&mut groups, which, stored, why);
-            }
-            if found.is_cut {
-                break;
-            }
-        }
-    }
-    // An entry that cannot be read and that names a watch which selects everything that is asked for may be one of those.
-    if !trees.covering.is_empty() {
-        let key = SearchKey::Unreadable(trees.covering.clone());
-        let limit = u32::try_from(MAX_UNREADABLE).unwrap_or(u32::MAX);
-        for stored in world.store.search(&key, i64::MIN, limit).await? {
-            if seen.insert(stored.number)
-                && is_of_logs(&stored.finding, matcher, trees)
-                && is_of_entry(matcher, &stored)
-            {
-                let which = which(&stored.finding);
-                unreadable
-                    .entry(which)
-                    .or_insert_with(|| cannot_be_read(&stored.finding));
-            }
-        }
-    }
-    let authorities = authorities(world, &groups).await?;
-    for group in groups.into_values() {
-        if group.is_proven {
-            found.signings.push(signing(group, &authorities));
-        } else {
-            found.unproven.push(not_proven(&group));
-        }
-    }
-    found.unproven.extend(unreadable.into_values());
-    sort(&mut found);
-    Ok(found)
-}
-
-fn add(groups: &mut BTreeMap<Which, Group>, which: Which, stored: FoundSigning, matched: Matched) {
-    let finding = &stored.finding;
-    let is_proven = is_proven(finding);
-    let reference = reference(finding);
-    let group = groups.entry(which).or_insert_with(|| Group {
-        first: stored,
-        matched,
-        is_proven: false,
-        findings: Vec::new(),
-    });
-    group.is_proven |= is_proven;
-    group.findings.push(reference);
+/// Whether a finding is about an entry, or a signing in it, that cannot be read.
+pub(super) fn is_unreadable(stored: &FoundSigning) -> bool {
+    stored.finding.verdict == Verdict::Unreadable
 }
 
 /// Whether the entry of a finding is proven.
@@ -165,18 +76,20 @@ pub(super) async fn references(found: &mut Found, world: &World<'_>) -> Result<(
         .map(|signing| signing.leaf_hash.clone())
         .collect();
     let mut known: BTreeMap<Which, Vec<FindingRef>> = BTreeMap::new();
-    let mut after = i64::MIN;
-    let key = SearchKey::Entries(leaves);
-    loop {
-        let page = world.store.search(&key, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.number;
-        for stored in page {
-            let finding = &stored.finding;
-            known
-                .entry(which(finding))
-                .or_default()
-                .push(reference(finding));
+    for key in [
+        SearchKey::Entries(leaves.clone()),
+        SearchKey::CertificateEntries(leaves),
+    ] {
+        let mut after = None;
+        loop {
+            let page = world.store.search(&key, after.as_ref(), PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.place.clone());
+            for stored in page {
+                let finding = &stored.finding;
+                let of_signing = known.entry(which(finding)).or_default();
+                of_signing.push(reference(finding));
+            }
         }
     }
     let hashes: Vec<String> = found.hashes.values().flatten().cloned().collect();

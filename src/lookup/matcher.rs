@@ -9,7 +9,7 @@ use crate::expect::Part;
 use crate::identity::{Certificate, Extension, Signer};
 use crate::log::TreeId;
 use crate::source::rekor_v1::TreeNumber;
-use crate::store::{FoundSigning, SearchKey, SignerTerm};
+use crate::store::FoundSigning;
 use crate::watch::{Conditions, Glob, Watch, WatchError, Watches, other_forms};
 
 /// The name of the watch that the question is compiled into. No finding ever has it.
@@ -29,7 +29,7 @@ pub(super) struct Matcher {
     /// The conditions on the signer as a watch; `None`: there is none.
     signer: Option<Watches>,
     /// What entries hold of the statements that are known to be about one of the digests.
-    payloads: Vec<(Part, String)>,
+    pub(super) payloads: Vec<(Part, String)>,
 }
 
 impl Matcher {
@@ -227,84 +227,10 @@ impl Matcher {
         });
         is_named && fits && is_key && is_issuer && is_certificate && is_repository && is_commit
     }
-
-    /// The values by which every stored signing that is asked for is found: those of one condition, of the one that the fewest
-    /// signings meet. `true`: the values are hashes of the key.
-    pub(super) fn search_keys(&self) -> (Vec<SearchKey>, bool) {
-        let question = &self.question;
-        let signer = SearchKey::Signer;
-        if !question.key.is_empty() {
-            let keys = question.key.iter().map(hex::encode);
-            return (keys.map(|key| signer(SignerTerm::Key, key)).collect(), true);
-        }
-        if let Some((_, index)) = &question.entry {
-            return (vec![SearchKey::Indexes(vec![*index])], false);
-        }
-        if let Some(id) = &question.uuid {
-            return (vec![SearchKey::Entries(vec![id.leaf.to_hex()])], false);
-        }
-        if let Some(bundle) = &question.bundle {
-            let mut entries = bundle.leaves.clone();
-            entries.extend(bundle.logged.clone());
-            let digests = bundle.digests.iter().map(|(_, digest)| digest.clone());
-            return (
-                vec![
-                    SearchKey::Entries(entries),
-                    SearchKey::Digests(digests.collect()),
-                ],
-                false,
-            );
-        }
-        if let Some(certificate) = &question.certificate {
-            let hashes = certificate.hashes.iter().map(hex::encode);
-            let mut keys: Vec<SearchKey> = hashes
-                .map(|hash| signer(SignerTerm::Certificate, hash))
-                .collect();
-            keys.extend(
-                certificate
-                    .logged
-                    .clone()
-                    .map(|logged| SearchKey::Entries(vec![logged])),
-            );
-            return (keys, false);
-        }
-        if let Some(digest) = question.digests.first() {
-            let mut digests = digest.any_of.clone();
-            digests.extend(self.payloads.iter().map(|(_, payload)| payload.clone()));
-            return (vec![SearchKey::Digests(digests)], false);
-        }
-        if let Some(commit) = &question.commit {
-            return (vec![signer(SignerTerm::Commit, commit.clone())], false);
-        }
-        let odd = || signer(SignerTerm::Odd, String::new());
-        if let Some(name) = &question.identity {
-            let name = name.to_ascii_lowercase();
-            return (vec![signer(SignerTerm::Name, name), odd()], false);
-        }
-        if let Some(repository) = &question.repository {
-            let uri = repository.uri.clone();
-            return (vec![signer(SignerTerm::Repository, uri)], false);
-        }
-        let beginning = question.identity_glob.as_ref().map(|glob| {
-            let folded = glob.as_str().to_ascii_lowercase();
-            folded.split('*').next().unwrap_or_default().to_owned()
-        });
-        match (&question.issuer, beginning) {
-            (Some(issuer), None) => (vec![signer(SignerTerm::Issuer, issuer.clone())], false),
-            (Some(issuer), Some(beginning)) if beginning.is_empty() => {
-                (vec![signer(SignerTerm::Issuer, issuer.clone())], false)
-            }
-            (_, beginning) => {
-                let beginning = beginning.unwrap_or_default();
-                let by_name = SearchKey::SignerBeginning(SignerTerm::Name, beginning);
-                (vec![by_name, odd()], false)
-            }
-        }
-    }
 }
 
 /// Whether a glob selects a name as in a watch: whatever the case of ASCII letters.
-fn glob_selects(glob: &Glob, name: &str) -> bool {
+pub(super) fn glob_selects(glob: &Glob, name: &str) -> bool {
     Glob::new(&glob.as_str().to_ascii_lowercase()).matches(&name.to_ascii_lowercase())
 }
 

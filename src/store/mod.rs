@@ -84,7 +84,7 @@ pub use registration::{
 };
 pub use related::RelatedFindings;
 pub use rescans::Rescans;
-pub use searches::{FoundSigning, SearchKey, Searches, SignerTerm};
+pub use searches::{FoundSigning, MAX_TERM_CHARS, Place, SearchKey, Searches, SignerTerm};
 pub use signings::{SigningQuery, Signings, StoredSigning};
 pub use sources::RegistrationSources;
 pub use times::StoredTimes;

@@ -4,11 +4,16 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use crate::expect::{Authority, Part};
 use crate::finding::Finding;
 use crate::log::TreeId;
+
+/// Longest stored value of a signer, in characters: the name of a workflow has about a hundred. Longer ones are compared by their
+/// beginnings, so that nobody fills the index with one certificate.
+pub const MAX_TERM_CHARS: usize = 200;
 
 /// By which kind of value a signer is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,26 +49,54 @@ impl SignerTerm {
     }
 }
 
-/// One value by which signings are found through an index.
+/// Values of one kind by which signings are found through an index. Their order and repetitions do not matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SearchKey {
-    /// A value of the signer, whole. Long values are compared by their beginnings: the caller compares them in full.
-    Signer(SignerTerm, String),
-    /// The beginning of such a value.
-    SignerBeginning(SignerTerm, String),
+    /// Values of the signer, whole. Long values are compared by their beginnings: the caller compares them in full.
+    Signers(SignerTerm, Vec<String>),
     /// Digests that an entry may hold, as `algorithm:hex`.
     Digests(Vec<String>),
-    /// Leaf hashes of entries, or the hashes by which certificates in CT logs are registered, hex.
+    /// Leaf hashes of entries in Rekor logs, or the hashes by which certificates in CT logs are registered, hex.
     Entries(Vec<String>),
+    /// Leaf hashes of entries in CT logs, hex.
+    CertificateEntries(Vec<String>),
     /// Indexes of entries in any log, over all its trees.
     Indexes(Vec<u64>),
     /// Entries that cannot be read and that name one of these watches.
     Unreadable(Vec<String>),
 }
 
+/// Where a finding is in the order of a search: by the value, then by when its signer was recorded, then by the number of the
+/// finding. Of one value, signers and findings that are recorded later are behind those that were recorded before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// The value by which it was found, as it is stored.
+    pub value: String,
+    /// The number of the signer, if a value of the signer is searched.
+    pub recorded: i64,
+    /// The key of the signer, likewise.
+    pub signer: Vec<u8>,
+    /// The number of the finding.
+    pub number: i64,
+}
+
+impl Place {
+    /// Behind everything that has this value.
+    pub fn behind(value: String) -> Self {
+        Self {
+            value,
+            recorded: i64::MAX,
+            signer: Vec::new(),
+            number: i64::MAX,
+        }
+    }
+}
+
 /// A finding about an entry, with what is stored of its signer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundSigning {
+    /// Where the search found it.
+    pub place: Place,
     /// Its number: findings are numbered in the order in which they were recorded.
     pub number: i64,
     /// The finding.
@@ -81,17 +114,36 @@ pub struct FoundSigning {
 /// Findings about entries, found through an index.
 ///
 /// Laws:
-/// 1. Each method uses an index: its time depends on what it answers, not on how much is stored.
-/// 2. A search answers every finding that has the value, and perhaps others: long values are compared by their beginnings.
+/// 1. Each method uses an index and stops at its limit: its time depends on what it answers, not on how much is stored or has
+///    the value.
+/// 2. A search answers every finding that has one of the values, and perhaps others: long values are compared by their
+///    beginnings. A finding with several of the values is answered for each of them.
 #[async_trait]
 pub trait Searches: Send + Sync {
-    /// The findings with a value, of those with a larger number than `after` the first `limit`, in the order of their numbers.
+    /// The first `limit` findings with one of the values, in the order of their places; `after`: of those behind that place.
     async fn search(
         &self,
         key: &SearchKey,
-        after: i64,
+        after: Option<&Place>,
         limit: u32,
     ) -> Result<Vec<FoundSigning>, StoreError>;
+
+    /// The first `limit` names of signers that begin so, each once, in the order of their bytes; `from`: of those that are
+    /// not before it. Long names are cut to [`MAX_TERM_CHARS`].
+    async fn names(
+        &self,
+        beginning: &str,
+        from: &str,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError>;
+
+    /// Whether the signer of a place, found by a value of the signer, has one of these values too.
+    async fn has_value(
+        &self,
+        place: &Place,
+        term: SignerTerm,
+        values: &[String],
+    ) -> Result<bool, StoreError>;
 
     /// What entries hold of the statements that are known to be about one of these digests (`algorithm:hex`).
     async fn payloads_about(&self, digests: &[String]) -> Result<Vec<(Part, String)>, StoreError>;

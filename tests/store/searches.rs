@@ -3,7 +3,7 @@
 use modelwatch::expect::{Authority, Part};
 use modelwatch::finding::{NewFinding, Verdict};
 use modelwatch::identity::Chain;
-use modelwatch::store::{Batch, SearchKey, SignerTerm};
+use modelwatch::store::{Batch, MAX_TERM_CHARS, Place, SearchKey, SignerTerm};
 
 use crate::register_one::RegisterOne as _;
 use crate::scratch::{ScratchStore, at, batch, head, leaf, signing, watched};
@@ -18,13 +18,15 @@ fn by(name: &str, index: u64) -> NewFinding {
 
 async fn search(scratch: &ScratchStore, key: SearchKey) -> Vec<u64> {
     let mut indexes = Vec::new();
-    let mut after = i64::MIN;
+    let mut after = None;
     // Pages of two: a page continues where the one before ended.
     loop {
-        let page = scratch.store.search(&key, after, 2).await.unwrap();
+        let store = &scratch.store;
+        let page = store.search(&key, after.as_ref(), 2).await.unwrap();
         let Some(last) = page.last() else { break };
-        assert!(page.len() <= 2 && last.number > after);
-        after = last.number;
+        assert!(page.len() <= 2 && page.is_sorted_by(|a, b| a.place < b.place));
+        assert!(after.is_none_or(|after| page[0].place > after));
+        after = Some(last.place.clone());
         indexes.extend(page.iter().filter_map(|found| found.finding.index));
     }
     indexes
@@ -56,8 +58,7 @@ async fn a_signer_is_found_by_each_of_its_values_and_by_no_other() {
     scratch
         .read((0, 0), (9, 9), vec![signing(1), other, third, odd])
         .await;
-    let of = |term, value: &str| SearchKey::Signer(term, value.to_owned());
-    let beginning = |value: &str| SearchKey::SignerBeginning(SignerTerm::Name, value.to_owned());
+    let of = |term, value: &str| SearchKey::Signers(term, vec![value.to_owned()]);
     for (key, expected) in [
         (
             of(SignerTerm::Name, "https://h/forge/release.yml@refs/tags/v2"),
@@ -66,8 +67,6 @@ async fn a_signer_is_found_by_each_of_its_values_and_by_no_other() {
         (of(SignerTerm::Name, "https://h/forge"), &[4]),
         (of(SignerTerm::Name, "https://h/f%6frge#"), &[4]),
         (of(SignerTerm::Name, "https://h/"), &[]),
-        (beginning("https://h/forge/"), &[2, 3]),
-        (beginning(""), &[1, 2, 3, 4]),
         (of(SignerTerm::Issuer, "https://other.example"), &[2]),
         (of(SignerTerm::Issuer, "https://OTHER.example"), &[]),
         (
@@ -89,15 +88,70 @@ async fn a_signer_is_found_by_each_of_its_values_and_by_no_other() {
 }
 
 #[tokio::test]
+async fn each_name_is_listed_once_and_its_signers_in_the_order_in_which_they_were_recorded() {
+    let scratch = ScratchStore::with_log().await;
+    let signer = |name: &str, index: u64| {
+        let mut new = by(name, index);
+        // Another certificate each time, as a release workflow has.
+        new.finding.certificate_sha256 = Some(hex::encode([u8::try_from(index).unwrap(); 32]));
+        new
+    };
+    let names = ["b@h", "a@h", "b@h", "c@g", "b@h", "a@h", "b@h"];
+    for (index, name) in (1..).zip(names) {
+        let batch = (index - 1, index);
+        let found = vec![signer(name, index - 1)];
+        scratch
+            .read((batch.0, batch.0), (batch.1, batch.1), found)
+            .await;
+    }
+    let store = &scratch.store;
+    let listed = async |beginning: &str, from: &str, limit| {
+        store.names(beginning, from, limit).await.unwrap()
+    };
+    assert_eq!(listed("", "", 9).await, ["a@h", "b@h", "c@g"]);
+    assert_eq!(listed("", "b@h", 1).await, ["b@h"]);
+    assert_eq!(listed("", "b@i", 9).await, ["c@g"]);
+    assert_eq!(listed("b", "a@h", 9).await, ["b@h"]);
+    assert!(listed("d", "", 9).await.is_empty());
+    let of = |names: &[&str]| {
+        let names = names.iter().map(|name| (*name).to_owned());
+        SearchKey::Signers(SignerTerm::Name, names.collect())
+    };
+    assert_eq!(search(&scratch, of(&["b@h"])).await, [0, 2, 4, 6]);
+    assert_eq!(
+        search(&scratch, of(&["b@h", "a@h", "b@h"])).await,
+        [1, 5, 0, 2, 4, 6]
+    );
+    // Behind a value, whether it is one of those that are asked for or not.
+    for value in ["a@h", "a@z"] {
+        let after = Place::behind(value.to_owned());
+        let key = of(&["b@h", "a@h"]);
+        let found = store.search(&key, Some(&after), 9).await.unwrap();
+        assert_eq!(found.len(), 4, "{value}");
+        let place = &found[0].place;
+        let has = async |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let term = SignerTerm::Name;
+            store.has_value(place, term, &names).await.unwrap()
+        };
+        assert!(has(&["a@h", "b@h"]).await);
+        assert!(!has(&["a@h", "c@g"]).await && !has(&[]).await);
+    }
+}
+
+#[tokio::test]
 async fn a_long_value_is_found_by_its_beginning() {
     let scratch = ScratchStore::with_log().await;
     let long = format!("https://h/{}", "é".repeat(500));
     scratch.read((0, 0), (9, 9), vec![by(&long, 1)]).await;
     let folded = long.to_ascii_lowercase();
-    let whole = SearchKey::Signer(SignerTerm::Name, folded.clone());
+    let whole = SearchKey::Signers(SignerTerm::Name, vec![folded.clone()]);
     assert_eq!(search(&scratch, whole).await, [1]);
-    let beginning = SearchKey::SignerBeginning(SignerTerm::Name, folded);
-    assert_eq!(search(&scratch, beginning).await, [1]);
+    let names = scratch.store.names(&folded, "", 9).await.unwrap();
+    assert_eq!(
+        names,
+        [folded.chars().take(MAX_TERM_CHARS).collect::<String>()]
+    );
 }
 
 #[tokio::test]
@@ -128,7 +182,9 @@ async fn entries_are_found_by_digest_leaf_index_and_by_what_cannot_be_read() {
         (digests(&["sha512:11", "sha256:22"]), &[2]),
         (digests(&[]), &[]),
         (SearchKey::Entries(hash(1)), &[1, 1]),
-        (SearchKey::Entries(hash(3)), &[3]),
+        (SearchKey::Entries(hash(3)), &[]),
+        (SearchKey::CertificateEntries(hash(3)), &[3]),
+        (SearchKey::CertificateEntries(hash(1)), &[]),
         (SearchKey::Entries(vec![hex::encode([3; 32])]), &[3]),
         (SearchKey::Indexes(vec![2]), &[2]),
         (SearchKey::Indexes(vec![2, 7, 1]), &[1, 1, 2]),
@@ -140,7 +196,7 @@ async fn entries_are_found_by_digest_leaf_index_and_by_what_cannot_be_read() {
     }
     let found = scratch
         .store
-        .search(&SearchKey::Indexes(vec![3]), 0, 9)
+        .search(&SearchKey::Indexes(vec![3]), None, 9)
         .await
         .unwrap();
     assert_eq!(found[0].logged_at, Some(at(7)));

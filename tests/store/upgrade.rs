@@ -352,7 +352,7 @@ INSERT INTO finding (number, id, verdict, severity, judged_verdict, judged_sever
     let dir = tempfile::tempdir().unwrap();
     earlier(&database(&dir), FOUND).await;
     let store = SqliteStore::open(settings(database(&dir))).await.unwrap();
-    let of = |term, value: &str| SearchKey::Signer(term, value.to_owned());
+    let of = |term, value: &str| SearchKey::Signers(term, vec![value.to_owned()]);
     for (key, expected) in [
         (
             of(SignerTerm::Name, "https://h/forge@refs/tags/v1"),
@@ -370,7 +370,7 @@ INSERT INTO finding (number, id, verdict, severity, judged_verdict, judged_sever
         // Other readers write its name in another way: it is compared whatever name is asked for.
         (of(SignerTerm::Odd, ""), &[2]),
     ] {
-        let found = store.search(&key, i64::MIN, 9).await.unwrap();
+        let found = store.search(&key, None, 9).await.unwrap();
         let found: Vec<u64> = found
             .iter()
             .filter_map(|found| found.finding.index)

@@ -298,19 +298,22 @@ async fn insert_signers(
     chunk: &[Incoming<'_>],
 ) -> Result<Vec<Option<SignerKey>>, Fail> {
     let mut keys = Vec::with_capacity(chunk.len());
-    let mut signers: HashMap<SignerKey, Signer<'_>> = HashMap::new();
+    // In the order of the findings: look-ups answer them in this order.
+    let mut signers: Vec<(SignerKey, Signer<'_>)> = Vec::new();
+    let mut listed = HashSet::new();
     for incoming in chunk {
         let signer = Signer::of(incoming.new)?;
         keys.push(signer.as_ref().map(Signer::key));
-        if let Some(signer) = signer {
-            signers.entry(signer.key()).or_insert(signer);
+        if let Some((key, signer)) = signer.map(|signer| (signer.key(), signer))
+            && listed.insert(key)
+        {
+            signers.push((key, signer));
         }
     }
-    let signers: Vec<(SignerKey, Signer<'_>)> = signers.into_iter().collect();
     let inserted = insert_values(
         db,
         "INSERT INTO signer (key, san, issuer, extensions, certificate_sha256, key_sha256, key_fingerprint, not_before, certificate) ",
-        " ON CONFLICT (key) DO NOTHING RETURNING key",
+        " ON CONFLICT (key) DO NOTHING RETURNING key, rowid",
         &signers,
         |mut row, (key, signer)| {
             row.push_bind(key.0.as_slice())
@@ -325,26 +328,27 @@ async fn insert_signers(
         },
     )
     .await?;
-    let mut new = HashSet::new();
+    let mut new: HashMap<Vec<u8>, i64> = HashMap::new();
     for row in &inserted {
         use sqlx::Row as _;
-        new.insert(row.try_get::<Vec<u8>, _>("key")?);
+        new.insert(row.try_get("key")?, row.try_get("rowid")?);
     }
-    let mut terms: Vec<(SignerKey, Term)> = Vec::new();
+    let mut terms: Vec<(SignerKey, i64, Term)> = Vec::new();
     for (key, signer) in &signers {
-        if new.contains(key.0.as_slice()) {
+        if let Some(&recorded) = new.get(key.0.as_slice()) {
             let of_signer = signer_terms::of(signer.finding, signer.certificate, signer.key_hashes);
-            terms.extend(of_signer.into_iter().map(|term| (*key, term)));
+            terms.extend(of_signer.into_iter().map(|term| (*key, recorded, term)));
         }
     }
     insert_values(
         db,
-        "INSERT INTO signer_term (kind, value, signer) ",
+        "INSERT INTO signer_term (kind, value, recorded, signer) ",
         " ON CONFLICT DO NOTHING",
         &terms,
-        |mut row, (key, term)| {
+        |mut row, (key, recorded, term)| {
             row.push_bind(term.kind.as_str())
                 .push_bind(term.value.as_str())
+                .push_bind(*recorded)
                 .push_bind(key.0.as_slice());
         },
     )

@@ -1,12 +1,13 @@
 //! Signings, found through the indexes of `signer_term` and `finding`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::query_builder::QueryBuilder;
-use sqlx::sqlite::{Sqlite, SqliteConnection};
-use sqlx::{Encode, Row as _, Type};
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
+use sqlx::{Decode, Encode, Row as _, Type};
 
 use super::batch::push_list;
 use super::fail::Fail;
@@ -16,7 +17,7 @@ use super::{SqliteStore, registered, value};
 use crate::expect::{Authority, Part};
 use crate::finding::Finding;
 use crate::log::TreeId;
-use crate::store::{FoundSigning, SearchKey, Searches, SignerTerm, StoreError};
+use crate::store::{FoundSigning, Place, SearchKey, Searches, SignerTerm, StoreError};
 
 /// Values of one question: far below SQLite's limit of parameters.
 const VALUES: usize = 500;
@@ -26,11 +27,33 @@ impl Searches for SqliteStore {
     async fn search(
         &self,
         key: &SearchKey,
-        after: i64,
+        after: Option<&Place>,
         limit: u32,
     ) -> Result<Vec<FoundSigning>, StoreError> {
         reading!(self, "looking up signings", |db| search(
             db, key, after, limit
+        ))
+    }
+
+    async fn names(
+        &self,
+        beginning: &str,
+        from: &str,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        reading!(self, "looking up names", |db| names(
+            db, beginning, from, limit
+        ))
+    }
+
+    async fn has_value(
+        &self,
+        place: &Place,
+        term: SignerTerm,
+        values: &[String],
+    ) -> Result<bool, StoreError> {
+        reading!(self, "looking up a signer", |db| has_value(
+            db, place, term, values
         ))
     }
 
@@ -63,111 +86,270 @@ impl Searches for SqliteStore {
 async fn search(
     db: &mut SqliteConnection,
     key: &SearchKey,
-    after: i64,
+    after: Option<&Place>,
     limit: u32,
 ) -> Result<Vec<FoundSigning>, Fail> {
-    let mut numbers = Vec::new();
-    match key {
-        SearchKey::Signer(term, whole) => {
-            numbers = of_signers(db, *term, (cut(whole), cut(whole)), after, limit).await?;
+    let places = match key {
+        SearchKey::Signers(term, values) => {
+            let values: BTreeSet<&str> = values.iter().map(|value| cut(value)).collect();
+            of_signers(db, *term, &values, after, limit).await?
         }
-        SearchKey::SignerBeginning(term, beginning) => {
-            let from = cut(beginning);
-            // The largest character of UTF-8 is behind every other.
-            let until = format!("{from}\u{10ffff}");
-            numbers = of_signers(db, *term, (from, &until), after, limit).await?;
-        }
-        SearchKey::Digests(digests) => {
-            let sql = "SELECT number FROM finding WHERE digest IS NOT NULL AND digest IN (";
-            numbers.extend(of_values(db, sql, digests, after, limit).await?);
-        }
-        SearchKey::Entries(hashes) => {
-            for sql in [
-                "SELECT number FROM finding WHERE registered_as IS NOT NULL AND registered_as IN (",
-                "SELECT number FROM finding WHERE logged_sha256 IS NOT NULL AND leaf_hash IN (",
-            ] {
-                numbers.extend(of_values(db, sql, hashes, after, limit).await?);
-            }
+        SearchKey::Digests(digests) => of_texts(db, &DIGEST, digests, after, limit).await?,
+        SearchKey::Entries(hashes) => of_texts(db, &ENTRY, hashes, after, limit).await?,
+        SearchKey::CertificateEntries(hashes) => {
+            of_texts(db, &CERTIFICATE_ENTRY, hashes, after, limit).await?
         }
         SearchKey::Indexes(indexes) => {
             let indexes = indexes.iter().map(|index| value::integer(*index));
-            let indexes = indexes.collect::<Result<Vec<i64>, Fail>>()?;
-            let sql =
-                "SELECT number FROM finding WHERE entry_index IS NOT NULL AND entry_index IN (";
-            numbers = of_values(db, sql, &indexes, after, limit).await?;
+            let indexes = indexes.collect::<Result<BTreeSet<i64>, Fail>>()?;
+            let after = after.and_then(|place| Some((place.value.parse().ok()?, place.number)));
+            of_values(db, &INDEX, &indexes, after, limit).await?
         }
-        SearchKey::Unreadable(watches) => {
-            let sql = "SELECT number FROM finding WHERE verdict = 'unreadable' AND watch IS NOT NULL AND watch IN (";
-            numbers.extend(of_values(db, sql, watches, after, limit).await?);
-        }
-    }
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    found(db, &numbers).await
+        SearchKey::Unreadable(watches) => of_texts(db, &UNREADABLE, watches, after, limit).await?,
+    };
+    found(db, places).await
 }
 
-/// The findings of signers with a value in this range, its ends included.
-async fn of_signers(
-    db: &mut SqliteConnection,
-    term: SignerTerm,
-    (from, until): (&str, &str),
-    after: i64,
-    limit: u32,
-) -> Result<Vec<i64>, Fail> {
-    // Each row of the index leads to a few findings: CROSS JOIN keeps SQLite from going through all findings instead.
-    let numbers = sqlx::query_scalar(
-        "SELECT DISTINCT f.number FROM signer_term t CROSS JOIN finding f ON f.signer = t.signer AND f.signer IS NOT NULL
-         WHERE t.kind = $1 AND t.value BETWEEN $2 AND $3 AND +f.number > $4 AND f.leaf_hash IS NOT NULL
-         AND f.health = 0 AND f.fault IS NULL ORDER BY +f.number LIMIT $5",
-    )
-    .bind(term.as_str())
-    .bind(from)
-    .bind(until)
-    .bind(after)
-    .bind(i64::from(limit))
-    .fetch_all(&mut *db)
-    .await?;
-    Ok(numbers)
+/// How the findings with a value in a column are found through its index, in the order of the values and of their numbers.
+struct Column {
+    /// Those of one value behind a number.
+    of_value: &'static str,
+    /// Those of a list of values, which follows.
+    of_list: &'static str,
+    /// What follows the list.
+    order: &'static str,
 }
 
-/// The findings with one of these values, in groups.
-async fn of_values<'q, T>(
+macro_rules! column {
+    ($column:literal, $where:literal) => {
+        Column {
+            of_value: concat!(
+                "SELECT ", $column, ", number FROM finding WHERE ", $where, " AND ", $column,
+                " = $1 AND number > $2 AND leaf_hash IS NOT NULL AND health = 0 AND fault IS NULL ORDER BY number LIMIT $3",
+            ),
+            of_list: concat!(
+                "SELECT ", $column, ", number FROM finding WHERE ", $where, " AND ", $column, " IN (",
+            ),
+            order: concat!(
+                " AND leaf_hash IS NOT NULL AND health = 0 AND fault IS NULL ORDER BY ", $column, ", number LIMIT ",
+            ),
+        }
+    };
+}
+
+const DIGEST: Column = column!("digest", "digest IS NOT NULL");
+const ENTRY: Column = column!("registered_as", "registered_as IS NOT NULL");
+const CERTIFICATE_ENTRY: Column = column!("leaf_hash", "logged_sha256 IS NOT NULL");
+const INDEX: Column = column!("entry_index", "entry_index IS NOT NULL");
+const UNREADABLE: Column = column!("watch", "verdict = 'unreadable' AND watch IS NOT NULL");
+
+async fn of_texts(
     db: &mut SqliteConnection,
-    sql: &'static str,
-    values: &'q [T],
-    after: i64,
+    column: &Column,
+    values: &[String],
+    after: Option<&Place>,
     limit: u32,
-) -> Result<Vec<i64>, Fail>
+) -> Result<Vec<Place>, Fail> {
+    let values: BTreeSet<String> = values.iter().cloned().collect();
+    let after = after.map(|place| (place.value.clone(), place.number));
+    of_values(db, column, &values, after, limit).await
+}
+
+/// The places of the findings with one of these values: those that are left of the value where the search stands, then those of
+/// the values behind it.
+async fn of_values<T>(
+    db: &mut SqliteConnection,
+    column: &Column,
+    values: &BTreeSet<T>,
+    after: Option<(T, i64)>,
+    limit: u32,
+) -> Result<Vec<Place>, Fail>
 where
-    &'q T: Encode<'q, Sqlite> + Type<Sqlite>,
+    T: Ord + Clone + ToString + Unpin + Send + for<'q> Encode<'q, Sqlite> + Type<Sqlite>,
+    for<'r> T: Decode<'r, Sqlite>,
 {
-    let mut numbers = Vec::new();
-    for group in values.chunks(VALUES) {
-        let mut query = QueryBuilder::<Sqlite>::new(sql);
-        push_list(&mut query, group);
-        // The sign keeps SQLite from going through all findings in the order of their numbers.
-        query.push(" AND leaf_hash IS NOT NULL AND health = 0 AND fault IS NULL AND +number > ");
-        query.push_bind(after);
-        query.push(" ORDER BY +number LIMIT ");
-        query.push_bind(i64::from(limit));
-        let of_group: Vec<i64> = query
-            .build_query_scalar()
+    let mut places: Vec<Place> = Vec::new();
+    let place = |(value, number): (T, i64)| Place {
+        value: value.to_string(),
+        number,
+        ..Place::default()
+    };
+    let mut rest = Bound::Unbounded;
+    if let Some((value, number)) = after {
+        if values.contains(&value) {
+            let rows: Vec<(T, i64)> = sqlx::query_as(column.of_value)
+                .bind(value.clone())
+                .bind(number)
+                .bind(i64::from(limit))
+                .fetch_all(&mut *db)
+                .await?;
+            places.extend(rows.into_iter().map(place));
+        }
+        rest = Bound::Excluded(value);
+    }
+    let rest: Vec<&T> = values.range((rest, Bound::Unbounded)).collect();
+    for group in rest.chunks(VALUES) {
+        let left = left(limit, &places);
+        if left == 0 {
+            break;
+        }
+        let mut query = QueryBuilder::<Sqlite>::new(column.of_list);
+        push_list(&mut query, group.iter().map(|value| (*value).clone()));
+        query.push(column.order);
+        query.push_bind(left);
+        let rows: Vec<(T, i64)> = query
+            .build_query_as()
             .persistent(false)
             .fetch_all(&mut *db)
             .await?;
-        numbers.extend(of_group);
+        places.extend(rows.into_iter().map(place));
     }
-    Ok(numbers)
+    Ok(places)
 }
 
-/// The findings about entries with these numbers.
-async fn found(db: &mut SqliteConnection, numbers: &[i64]) -> Result<Vec<FoundSigning>, Fail> {
-    let mut all = Vec::with_capacity(numbers.len());
-    for group in numbers.chunks(VALUES) {
+/// How many places are wanted yet.
+fn left(limit: u32, places: &[Place]) -> i64 {
+    let found = i64::try_from(places.len()).unwrap_or(i64::MAX);
+    i64::from(limit).saturating_sub(found).max(0)
+}
+
+/// The places of the findings of signers with one of these values, as above.
+async fn of_signers(
+    db: &mut SqliteConnection,
+    term: SignerTerm,
+    values: &BTreeSet<&str>,
+    after: Option<&Place>,
+    limit: u32,
+) -> Result<Vec<Place>, Fail> {
+    let mut places = Vec::new();
+    let mut rest = Bound::Unbounded;
+    if let Some(after) = after {
+        if values.contains(after.value.as_str()) {
+            // CROSS JOIN keeps SQLite from going through all findings: each row of the index leads to a few.
+            let rows = sqlx::query(
+                "SELECT t.value, t.recorded, t.signer, f.number
+                 FROM signer_term t CROSS JOIN finding f ON f.signer = t.signer AND f.signer IS NOT NULL
+                 WHERE t.kind = $1 AND t.value = $2 AND (t.recorded, t.signer) >= ($3, $4)
+                 AND ((t.recorded, t.signer) > ($3, $4) OR f.number > $5)
+                 AND f.leaf_hash IS NOT NULL AND f.health = 0 AND f.fault IS NULL
+                 ORDER BY t.recorded, t.signer, f.number LIMIT $6",
+            )
+            .bind(term.as_str())
+            .bind(after.value.as_str())
+            .bind(after.recorded)
+            .bind(after.signer.as_slice())
+            .bind(after.number)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *db)
+            .await?;
+            for row in &rows {
+                places.push(place_of_signer(row)?);
+            }
+        }
+        rest = Bound::Excluded(after.value.as_str());
+    }
+    let rest: Vec<&str> = values
+        .range::<str, _>((rest, Bound::Unbounded))
+        .copied()
+        .collect();
+    for group in rest.chunks(VALUES) {
+        let left = left(limit, &places);
+        if left == 0 {
+            break;
+        }
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "SELECT t.value, t.recorded, t.signer, f.number
+             FROM signer_term t CROSS JOIN finding f ON f.signer = t.signer AND f.signer IS NOT NULL
+             WHERE t.kind = ",
+        );
+        query.push_bind(term.as_str()).push(" AND t.value IN (");
+        push_list(&mut query, group.iter().copied());
+        query.push(
+            " AND f.leaf_hash IS NOT NULL AND f.health = 0 AND f.fault IS NULL
+             ORDER BY t.value, t.recorded, t.signer, f.number LIMIT ",
+        );
+        query.push_bind(left);
+        let rows = query.build().persistent(false).fetch_all(&mut *db).await?;
+        for row in &rows {
+            places.push(place_of_signer(row)?);
+        }
+    }
+    Ok(places)
+}
+
+fn place_of_signer(row: &SqliteRow) -> Result<Place, Fail> {
+    Ok(Place {
+        value: row.try_get(0)?,
+        recorded: row.try_get(1)?,
+        signer: row.try_get(2)?,
+        number: row.try_get(3)?,
+    })
+}
+
+async fn names(
+    db: &mut SqliteConnection,
+    beginning: &str,
+    from: &str,
+    limit: u32,
+) -> Result<Vec<String>, Fail> {
+    let beginning = cut(beginning);
+    let from = beginning.max(cut(from));
+    // The largest character of UTF-8 is behind every other.
+    let until = format!("{beginning}\u{10ffff}");
+    // Each step looks up the next name: many signers may have the same one.
+    let names = sqlx::query_scalar(
+        "WITH RECURSIVE name (value) AS (
+            SELECT min(value) FROM signer_term WHERE kind = 'name' AND value BETWEEN $1 AND $2
+            UNION ALL
+            SELECT (SELECT min(value) FROM signer_term WHERE kind = 'name' AND value > name.value AND value <= $2)
+            FROM name WHERE name.value IS NOT NULL
+         )
+         SELECT value FROM name WHERE value IS NOT NULL LIMIT $3",
+    )
+    .bind(from)
+    .bind(until)
+    .bind(i64::from(limit))
+    .fetch_all(&mut *db)
+    .await?;
+    Ok(names)
+}
+
+async fn has_value(
+    db: &mut SqliteConnection,
+    place: &Place,
+    term: SignerTerm,
+    values: &[String],
+) -> Result<bool, Fail> {
+    for group in values.chunks(VALUES) {
+        let mut query =
+            QueryBuilder::<Sqlite>::new("SELECT EXISTS (SELECT 1 FROM signer_term WHERE kind = ");
+        query.push_bind(term.as_str());
+        query.push(" AND recorded = ").push_bind(place.recorded);
+        query.push(" AND signer = ");
+        query.push_bind(place.signer.as_slice());
+        query.push(" AND value IN (");
+        push_list(&mut query, group.iter().map(|value| cut(value)));
+        query.push(")");
+        let has: bool = query
+            .build_query_scalar()
+            .persistent(false)
+            .fetch_one(&mut *db)
+            .await?;
+        if has {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The findings at these places, in their order.
+async fn found(db: &mut SqliteConnection, places: Vec<Place>) -> Result<Vec<FoundSigning>, Fail> {
+    let mut read: HashMap<i64, FoundSigning> = HashMap::with_capacity(places.len());
+    for group in places.chunks(VALUES) {
+        let numbers = || group.iter().map(|place| place.number);
         let mut findings: BTreeMap<i64, Finding> = BTreeMap::new();
         let mut query = QueryBuilder::<Sqlite>::new(select_finding!("WHERE f.number IN ("));
-        push_list(&mut query, group);
+        push_list(&mut query, numbers());
         let rows = query.build().persistent(false).fetch_all(&mut *db).await?;
         for row in &rows {
             let (number, finding) = numbered(row)?;
@@ -177,25 +359,30 @@ async fn found(db: &mut SqliteConnection, numbers: &[i64]) -> Result<Vec<FoundSi
             "SELECT f.number, s.certificate, f.logged_sha256, f.logged_at, f.signature_sha256
              FROM finding f LEFT JOIN signer s ON s.key = f.signer WHERE f.number IN (",
         );
-        push_list(&mut query, group);
+        push_list(&mut query, numbers());
         let rows = query.build().persistent(false).fetch_all(&mut *db).await?;
         for row in &rows {
             let number: i64 = row.try_get(0)?;
             let Some(finding) = findings.remove(&number) else {
                 continue;
             };
-            all.push(FoundSigning {
+            let stored = FoundSigning {
+                place: Place::default(),
                 number,
                 finding,
                 certificate: row.try_get(1)?,
                 logged_sha256: row.try_get(2)?,
                 logged_at: value::moment_if(row.try_get(3)?)?,
                 signature_sha256: row.try_get(4)?,
-            });
+            };
+            read.insert(number, stored);
         }
     }
-    all.sort_unstable_by_key(|found| found.number);
-    Ok(all)
+    let at_place = |place: Place| {
+        let stored = read.get(&place.number)?.clone();
+        Some(FoundSigning { place, ..stored })
+    };
+    Ok(places.into_iter().filter_map(at_place).collect())
 }
 
 async fn payloads_about(

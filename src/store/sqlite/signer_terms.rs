@@ -4,12 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::finding::Finding;
 use crate::identity::{Certificate, Extension};
-use crate::store::SignerTerm;
+use crate::store::{MAX_TERM_CHARS, SignerTerm};
 use crate::watch::other_forms;
-
-/// Longest stored value, in characters: the name of a workflow has about a hundred. Longer ones are compared by their
-/// beginnings, so that nobody fills the index with one certificate.
-pub(super) const MAX_CHARS: usize = 200;
 
 /// One value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +16,7 @@ pub(super) struct Term {
 
 /// The part of a value that is stored.
 pub(super) fn cut(value: &str) -> &str {
-    match value.char_indices().nth(MAX_CHARS) {
+    match value.char_indices().nth(MAX_TERM_CHARS) {
         Some((end, _)) => value.get(..end).unwrap_or(value),
         None => value,
     }

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use super::parameters::Parameters;
 use crate::config;
 use crate::escape;
-use crate::lookup::{Coverage, DigestIs, LookupError, Question, Repository, WhyKind, written};
+use crate::lookup::{
+    Coverage, DigestIs, LookupError, Position, Question, Repository, WhyKind, written,
+};
 use crate::watch::Glob;
 use crate::web::problem::Problem;
 
@@ -42,7 +44,7 @@ pub(super) struct Asked {
     pub(super) question: Question,
     pub(super) limit: usize,
     /// Where the page before ended, and whether there was a signing before.
-    pub(super) place: Option<(i64, bool)>,
+    pub(super) place: Option<(Position, bool)>,
     /// The options of the command that asks the same, as words of a shell.
     options: String,
 }

@@ -28,7 +28,8 @@ pub(super) struct AnswerCoverage {
     commands: Vec<String>,
 }
 
-/// The signings that meet all conditions, in the order in which they were found.
+/// The signings that meet all conditions: in the order in which their signers were found, those with one name after those with
+/// another.
 pub(super) async fn list(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, Problem> {
     let now = clock::now();
     let asked = asked(uri.query(), now)?;
@@ -47,9 +48,9 @@ async fn page(reading: &Reading<'_>, asked: &Asked, now: Timestamp) -> Result<Re
         rules: view.rules_so_far()?,
         now,
     };
-    let (after, mut is_found) = asked.place.unwrap_or((i64::MIN, false));
+    let (after, mut is_found) = asked.place.clone().unwrap_or_default();
     // The coverage is from before the signings: what it says is read is then among them.
-    let mut pages = Pages::new(&asked.question, &world, Some(after))
+    let mut pages = Pages::new(&asked.question, &world, Some(after.clone()))
         .await
         .map_err(|error| asked.problem(error))?;
     let mut page = Page::new(asked.limit);
@@ -61,19 +62,19 @@ async fn page(reading: &Reading<'_>, asked: &Asked, now: Timestamp) -> Result<Re
         let Some(items) = pages.next().await.map_err(|error| asked.problem(error))? else {
             break false;
         };
-        for (number, item) in items {
+        for (position, item) in items {
             if page.is_full() {
                 break 'read true;
             }
             page.add(&item)?;
             is_found |= matches!(item, Item::Signing(_));
-            last = number;
+            last = position;
         }
         if !page.is_full() {
-            last = pages.position();
+            last = pages.position().clone();
         }
     };
-    let coverage = pages.coverage(is_found);
+    let coverage = pages.coverage(is_found, false);
     let commands = asked.commands(&coverage);
     let coverage = AnswerCoverage { coverage, commands };
     let end = (last, is_found);

@@ -15,13 +15,13 @@ use modelwatch::store::{
     FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, FoundSigning, Guide,
     HandlingOutcome, HandlingRequest, HoldRule, Judged, KeptEntries, KeptEntry, ListedTrees,
     LogFaults, LogState, Logs, Lookup, LookupCounts, Lookups, NewLookups, NewRegistration, NewTree,
-    OpenCertificate, Overview, PassHistory, PassReport, Passes, Positions, Postponed, ProvenPart,
-    QueuedAlert, Reached, RecentFinding, RecordedCheckpoint, RecordedCheckpoints,
+    OpenCertificate, Overview, PassHistory, PassReport, Passes, Place, Positions, Postponed,
+    ProvenPart, QueuedAlert, Reached, RecentFinding, RecordedCheckpoint, RecordedCheckpoints,
     RegisteredEntries, RegisteredEntry, Registration, RegistrationSources, RelatedFindings,
-    RescanRequest, Rescanned, Rescans, Scope, SearchKey, Searches, Settled, Sighting, SigningQuery,
-    Signings, SourceChange, SourceContent, SourceFailure, SourceState, Span, Store, StoreError,
-    StoredSigning, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WaitingFindings,
-    WatchSet,
+    RescanRequest, Rescanned, Rescans, Scope, SearchKey, Searches, Settled, Sighting, SignerTerm,
+    SigningQuery, Signings, SourceChange, SourceContent, SourceFailure, SourceState, Span, Store,
+    StoreError, StoredSigning, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead,
+    WaitingFindings, WatchSet,
 };
 use tlog::Head;
 
@@ -228,7 +228,9 @@ through!(Findings {
 });
 
 through!(Searches {
-    fn search(key: &SearchKey, after: i64, limit: u32) -> Vec<FoundSigning>;
+    fn search(key: &SearchKey, after: Option<&Place>, limit: u32) -> Vec<FoundSigning>;
+    fn names(beginning: &str, from: &str, limit: u32) -> Vec<String>;
+    fn has_value(place: &Place, term: SignerTerm, values: &[String]) -> bool;
     fn payloads_about(digests: &[String]) -> Vec<(expect::Part, String)>;
     fn authorities_of(hashes: &[String]) -> BTreeMap<String, Authority>;
     fn first_recorded(tree: &TreeId, size: u64) -> Option<Timestamp>;

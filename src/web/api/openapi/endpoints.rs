@@ -124,7 +124,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         get(
             "/signings",
             "listSignings",
-            "The signings that meet all conditions, in the order in which they were found. At least one condition is required.",
+            "The signings that meet all conditions. At least one condition is required.",
             Answer::List {
                 items: &["Signing", "Unproven"],
                 coverage: "SigningsCoverage",
