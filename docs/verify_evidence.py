@@ -22,20 +22,18 @@ MANIFEST, SIGNATURE = "evidence.json", "evidence.sig"
 REQUIRED = {MANIFEST, "README.md", "checkpoint.txt", "finding.json", "inclusion.json", "leaf"}
 OPTIONAL = {"bundle.json", "certificate.pem", "chain.pem", "trusted_root.json", SIGNATURE}
 MAX_LEAF, MAX_OTHER = 32 << 20, 4 << 20
+ED25519 = bytes.fromhex("302a300506032b6570032100")  # what is before the 32 bytes of such a key in DER (RFC 8410)
 
 class Refused(Exception):
     """A check that failed: the file, the check, why."""
     def __init__(self, file, check, why):
         super().__init__(f"{file}: {check}: {why}")
 
-class Unknown(Exception):
-    """The given trust does not decide."""
+class Unknown(Exception): pass  # the given trust does not decide
 
-def sha256(data):
-    return hashlib.sha256(data).digest()
+sha256 = lambda data: hashlib.sha256(data).digest()
 
-def spki(key):
-    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+spki = lambda key: key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 def read_directory(path):
     files = {}
@@ -169,21 +167,23 @@ def check_checkpoint(note, proof, root, log_type, keys):
         except binascii.Error:
             continue
         for der in keys:
-            key = serialization.load_der_public_key(der)
-            if raw[:4] in key_ids(name, der, key, log_type) and verify(key, raw[4:], text):
+            if raw[:4] == key_id(name, der, log_type) and verify(serialization.load_der_public_key(der), raw[4:], text):
                 return
     raise Refused("checkpoint.txt", "signature", f"no given key of {name} signed it")
 
-def key_ids(name, der, key, log_type):
-    if log_type == "rekor-v2" and isinstance(key, ed25519.Ed25519PublicKey):
-        raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-        return {sha256(name.encode() + b"\n\x01" + raw)[:4]}
-    return {sha256(der)[:4]}  # Rekor v1, and ECDSA keys of C2SP signed-note
+def key_id(name, der, log_type):  # of Rekor v1, and of ECDSA keys of C2SP signed-note, the key alone is hashed
+    return (named_id(name, der) if log_type == "rekor-v2" and der.startswith(ED25519) else sha256(der))[:4]
+
+def named_id(name, der):
+    """The id of a v2 log with this Ed25519 key in a trusted root; with its first bytes, the key id of C2SP signed-note."""
+    return sha256(name.encode() + b"\n\x01" + der[len(ED25519):])
 
 def load_root(data, name):
     try:
         root = json.loads(data.decode("utf-8"))
-        logs = [(log.get("baseUrl", ""), base64.b64decode(log["publicKey"]["rawBytes"])) for log in root.get("tlogs", [])]
+        id_of = lambda log, field: base64.b64decode(log.get(field, {}).get("keyId", ""))
+        logs = [(log.get("baseUrl", ""), base64.b64decode(log["publicKey"]["rawBytes"]),
+                 (id_of(log, "logId"), id_of(log, "checkpointKeyId"))) for log in root.get("tlogs", [])]
         authorities = []
         for authority in root.get("certificateAuthorities", []):
             chain = [base64.b64decode(c["rawBytes"]) for c in authority["certChain"]["certificates"]]
@@ -194,18 +194,16 @@ def load_root(data, name):
         raise Refused(name, "format", f"it is not a trusted root: {error!r}") from None
 
 def moment(text):
-    if text is None:
-        return None
-    # At most microseconds, and an offset: RFC 3339 allows more than `datetime` reads.
-    text = re.sub(r"(\.\d{6})\d+", r"\1", text).replace("Z", "+00:00")
-    return datetime.datetime.fromisoformat(text)
+    text = text and re.sub(r"(\.\d{6})\d+", r"\1", text).replace("Z", "+00:00")  # RFC 3339 allows more than `datetime`
+    return None if text is None else datetime.datetime.fromisoformat(text)
 
 def log_keys(logs, origin, log_type):
-    """The keys that a root has for a log: those at its name; of a v1 log, whose name may be a mirror's, else all."""
+    """The keys that a root has for a log: at its name or, for v2, with its id; of a v1 log, whose name may be a mirror's, else all."""
     name = origin.rpartition(" - ")[0] if log_type == "rekor-v1" else origin
     host = lambda url: re.sub("^[a-z]+://", "", url).rstrip("/")
-    there = [der for url, der in logs if host(url) == name]
-    return there or ([der for _, der in logs] if log_type == "rekor-v1" else [])
+    is_id = lambda der, one: len(one) >= 4 and der.startswith(ED25519) and named_id(name, der).startswith(one)
+    there = [der for url, der, ids in logs if host(url) == name or log_type == "rekor-v2" and any(is_id(der, one) for one in ids)]
+    return there or ([der for _, der, _ in logs] if log_type == "rekor-v1" else [])
 
 def signings(leaf):
     """(certificate in DER or None, key in DER, digest) of every signature in a Rekor entry of the usual kinds."""
@@ -220,8 +218,7 @@ def signings_of(kind, version, spec):
         inner = spec.get("hashedRekordV002") or spec.get("dsseV002")
         data = inner.get("data") or inner.get("payloadHash")
         digest = digest_of(data["algorithm"].replace("SHA2_", "sha"), base64.b64decode(data["digest"]).hex())
-        made = [inner["signature"]] if "signature" in inner else inner["signatures"]
-        for signature in made:
+        for signature in [inner["signature"]] if "signature" in inner else inner["signatures"]:
             verifier = signature["verifier"]
             if "x509Certificate" in verifier:
                 yield of_certificate(base64.b64decode(verifier["x509Certificate"]["rawBytes"]), digest)
@@ -349,30 +346,33 @@ def issued(below, above):
         return False
     return True
 
+read = lambda path: open(path, "rb").read(MAX_OTHER)
+
+def say(text, to=sys.stdout):  # names are an attacker's
+    print("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text), file=to)
+
 def verify_directory(options):
     files = read_directory(options.directory)
     log_type = check_list(files)
-    print(f"ok       {len(files) - 1} files have the hashes of {MANIFEST}")
+    say(f"ok       {len(files) - 1} files have the hashes of {MANIFEST}")
     proof, root = check_inclusion(files, log_type)
-    print(f"ok       the leaf is number {proof['tree_index']} of a tree of {proof['tree_size']} with the root {root.hex()}")
-    logs, authorities = [], []
-    if options.trusted_root:
-        with open(options.trusted_root, "rb") as file:
-            logs, authorities = load_root(file.read(MAX_OTHER), options.trusted_root)
-    keys = log_keys(logs, proof["origin"], log_type)
-    if options.log_key:
-        with open(options.log_key, "rb") as file:
-            keys = [spki(serialization.load_pem_public_key(file.read(MAX_OTHER)))]
+    say(f"ok       the leaf is number {proof['tree_index']} of a tree of {proof['tree_size']} with the root {root.hex()}")
+    logs, authorities = load_root(read(options.trusted_root), options.trusted_root) if options.trusted_root else ([], [])
+    key = spki(serialization.load_pem_public_key(read(options.log_key))) if options.log_key else None
+    keys = [key] if key else log_keys(logs, proof["origin"], log_type)
     if not keys:
         raise Unknown(f"checkpoint.txt: the given trust has no key of {proof['origin']}")
     check_checkpoint(files["checkpoint.txt"], proof, root, log_type, keys)
-    print(f"ok       a given key of {proof['origin']} signed that root")
+    say(f"ok       a given key of {proof['origin']} signed that root")
     finding = parse_json(files, "finding.json")
-    certificate = check_finding(finding, proof, files["leaf"])
-    print("ok       finding.json has the place, names and digest of the leaf")
-    print("ok       " + check_certificate(files, certificate, finding, authorities))
-    if SIGNATURE in files:
-        print(f"not checked: {SIGNATURE}: `modelwatch verify key DIR --signature DIR/{SIGNATURE} --public-key FILE`")
+    try:
+        certificate = check_finding(finding, proof, files["leaf"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Refused("finding.json", "format", repr(error)) from None
+    say("ok       finding.json has the place, names and digest of the leaf")
+    say("ok       " + check_certificate(files, certificate, finding, authorities))
+    for name in sorted({"bundle.json", "trusted_root.json", SIGNATURE} & set(files)):
+        say(f"not checked: what is in {name}: `modelwatch verify-evidence` does, {SIGNATURE} with --public-key")
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -385,15 +385,15 @@ def main():
     try:
         verify_directory(options)
     except Refused as refused:
-        print(f"does not hold: {refused}")
+        say(f"does not hold: {refused}")
         return 1
     except Unknown as unknown:
-        print(f"unknown  {unknown}")
+        say(f"unknown  {unknown}")
         return 3
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        say(f"error: {error}", sys.stderr)
         return 2
-    print(f"{options.directory} holds")
+    say(f"{options.directory} holds")
     return 0
 
 if __name__ == "__main__":

@@ -227,6 +227,36 @@ fn a_key_of_the_log_alone_is_trust_for_its_place_and_a_foreign_key_is_none() {
 }
 
 #[test]
+fn a_root_that_names_a_mirror_has_the_key_of_the_log_by_its_id_alone() {
+    let (_, directory) = whole();
+    let bytes = fs::read(trusted_root()).unwrap();
+    let mut root: Value = serde_json::from_slice(&bytes).unwrap();
+    let folder = scratch();
+    let path = folder.path().join("root.json");
+    let mut check = |code: i32, change: &dyn Fn(&mut Value)| {
+        let logs = root["tlogs"].as_array_mut().unwrap();
+        logs.iter_mut().for_each(change);
+        fs::write(&path, root.to_string()).unwrap();
+        let trust = ["--trusted-root", path.to_str().unwrap()];
+        let ended = verify(directory, &trust);
+        assert_eq!(ended.code, code, "{}", ended.stdout);
+        if let Some(ended) = python(directory, &trust) {
+            assert_eq!(ended.code, code, "{}{}", ended.stdout, ended.stderr);
+        }
+    };
+    check(0, &|log| {
+        log["baseUrl"] = json!("https://mirror.example/log");
+    });
+    check(3, &|log| {
+        for field in ["logId", "checkpointKeyId"] {
+            if let Some(id) = log.get_mut(field) {
+                *id = json!({ "keyId": "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=" });
+            }
+        }
+    });
+}
+
+#[test]
 fn a_directory_that_alone_vouches_for_its_trust_is_not_accepted() {
     let (_, directory) = whole();
     // The program's own trusted root does not know this log.
