@@ -5,6 +5,7 @@ mod attacked;
 mod blind;
 mod clocks;
 mod lies;
+mod looked_up;
 mod mixed;
 mod modes;
 mod names;
