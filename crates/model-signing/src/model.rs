@@ -22,9 +22,11 @@ use crate::statement::Statement;
 use crate::walk::{Ignored, Listing, Model, WalkError};
 
 mod hashing;
+mod several;
 
 pub use hashing::hash;
 pub(crate) use hashing::stable;
+pub use several::hash_by_each;
 
 /// The options of a comparison.
 #[derive(Debug, Clone, Default)]

@@ -565,3 +565,45 @@ fn what_the_signer_left_out_is_left_out_and_a_signed_file_never_is() {
     assert!(said.ends_with("missing: \"a\""), "{said}");
     assert_eq!(world.verify(&signed, true).unwrap_err(), said);
 }
+
+#[test]
+fn several_methods_read_each_file_once_and_give_what_each_gives_alone() {
+    let world = World::new(&[
+        ("config.json", "{}"),
+        ("empty", ""),
+        ("a/ten", "0123456789"),
+    ]);
+    // Larger than a block, so that a shard begins in one block and ends in another.
+    let large: Vec<u8> = (0..5_300_000_u32)
+        .map(|n| u8::try_from(n % 251).unwrap())
+        .collect();
+    fs::write(world.at("large.bin"), &large).unwrap();
+    let model = world.open(false);
+    let listing = model.walk(&Ignored::none()).unwrap();
+    let shards =
+        |algorithm, bytes| Method::shards(algorithm, NonZeroU64::new(bytes).unwrap()).unwrap();
+    let mut methods = Vec::new();
+    for algorithm in Algorithm::ALL {
+        methods.push(Method::files(algorithm));
+        for bytes in [1 << 20, 700_001, 5_300_000, 1_000, 1_000_000_000] {
+            if bytes > 1_000 || algorithm == Algorithm::Sha256 {
+                methods.push(shards(algorithm, bytes));
+            }
+        }
+    }
+    let read = Mutex::new(0);
+    let progress = |bytes: u64| *read.lock().unwrap() += bytes;
+    let all = hash_by_each(&model, &listing, &methods, &progress).unwrap();
+    assert_eq!(*read.lock().unwrap(), large.len() as u64 + 12);
+    assert_eq!(all.len(), methods.len());
+    for (method, manifest) in methods.into_iter().zip(all) {
+        let alone = hash(&model, &listing, method, &|_| ()).unwrap();
+        assert_eq!(manifest.resources(), alone.resources(), "{method}");
+        assert_eq!(manifest.root(), alone.root(), "{method}");
+    }
+    fs::remove_file(world.at("a/ten")).unwrap();
+    assert!(matches!(
+        hash_by_each(&model, &listing, &[SHA256], &|_| ()),
+        Err(WalkError::Unreadable { .. } | WalkError::Changed { .. })
+    ));
+}
