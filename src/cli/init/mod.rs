@@ -77,7 +77,10 @@ fn next(path: &Path, start: &Start) -> anyhow::Result<()> {
     let config = if path == Path::new("modelwatch.toml") {
         String::new()
     } else {
-        format!(" --config {}", quoted(&shown(path)))
+        format!(
+            " --config {}",
+            escape::shell_word(&path.display().to_string())
+        )
     };
     let mut steps = vec![
         (
@@ -106,14 +109,4 @@ fn next(path: &Path, start: &Start) -> anyhow::Result<()> {
 
 fn shown(path: &Path) -> String {
     escape::terminal(&path.display().to_string()).into_owned()
-}
-
-/// Quoted for a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"./_-+".contains(&byte);
-    if word.bytes().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }

@@ -9,6 +9,7 @@ use super::files::is_standard;
 use super::messages::say;
 use crate::cli::output::Mistake;
 use crate::cli::{expect, setup};
+use crate::escape;
 use crate::expect::{Authority, from_bundle};
 use crate::service::Setup;
 
@@ -115,19 +116,11 @@ impl Registering {
     }
 }
 
-/// A path as a word of the shell.
+/// A path as a word of the shell, and not as an option.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
-    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
-        return text;
-    }
-    let quoted = format!("'{}'", text.replace('\'', r"'\''"));
-    if text.starts_with('-') {
-        quoted.replacen("'-", "'./-", 1)
-    } else {
-        quoted
-    }
+    let beginning = if text.starts_with('-') { "./" } else { "" };
+    escape::shell_word(&format!("{beginning}{text}"))
 }
 
 #[cfg(test)]
@@ -141,7 +134,8 @@ mod tests {
             ("my model.sig", "'my model.sig'"),
             ("it's.sig", r"'it'\''s.sig'"),
             ("$(x).sig", "'$(x).sig'"),
-            ("-x.sig", "'./-x.sig'"),
+            ("-x.sig", "./-x.sig"),
+            ("a\u{1b}[2J.sig", r"$'a\x1b[2J.sig'"),
         ] {
             assert_eq!(quoted(Path::new(path)), word);
         }

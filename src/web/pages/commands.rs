@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::text::shown;
+use crate::escape;
 
 /// Commands, each in a block of its own. The script of the pages adds a button that copies it.
 pub(super) fn commands(commands: &[String]) -> Markup {
@@ -20,12 +21,7 @@ pub(super) fn word(text: &str) -> Option<String> {
     if text.is_empty() || !text.chars().all(is_plain) {
         return None;
     }
-    let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_.:/@+=,%".contains(c);
-    Some(if text.chars().all(is_bare) {
-        text.to_owned()
-    } else {
-        format!("'{text}'")
-    })
+    Some(escape::shell_word(text))
 }
 
 #[cfg(test)]
