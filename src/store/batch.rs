@@ -8,6 +8,7 @@ use tlog::{FollowerState, Head};
 
 use super::kept::Kept;
 use super::pass_error::PassError;
+use super::query::TreeCoverage;
 use crate::finding::{NewFinding, Verdict};
 use crate::watch::WatchSet;
 
@@ -189,6 +190,17 @@ pub struct PassHistory {
     pub limited_since: Option<Timestamp>,
     /// The last time that reading of the log began at a new position, although it had been read before.
     pub restart: Option<Restart>,
+}
+
+/// A tree after a pass over it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedTree {
+    /// Its state.
+    pub state: TreeState,
+    /// The results of the last passes over it.
+    pub history: PassHistory,
+    /// What each watch covers of it; `None` without a position.
+    pub coverage: Option<TreeCoverage>,
 }
 
 /// Number of passes that are stored for each log.

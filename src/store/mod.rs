@@ -49,7 +49,8 @@ use async_trait::async_trait;
 pub use alerts::Alerts;
 pub use batch::{
     Batch, BundleCheckpoint, Condition, Dispute, NewTree, Outcome, PassHistory, PassReport,
-    RECENT_PASSES, RecentPass, RescanRequest, Rescanned, Restart, Scope, Settled, Span, TreeState,
+    PassedTree, RECENT_PASSES, RecentPass, RescanRequest, Rescanned, Restart, Scope, Settled, Span,
+    TreeState,
 };
 pub use bundle_checkpoints::BundleCheckpoints;
 pub use conditions::Conditions;

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::{PassHistory, PassReport, StoreError};
-use crate::log::{LogId, Part};
+use super::{PassHistory, PassReport, PassedTree, StoreError, WatchSet};
+use crate::log::{LogId, Part, TreeId};
 
 /// The results of passes over logs.
 ///
@@ -18,4 +18,11 @@ pub trait Passes: Send + Sync {
 
     /// The results of the last passes over a log; empty for an unknown log.
     async fn pass_history(&self, log: &LogId, part: &Part) -> Result<PassHistory, StoreError>;
+
+    /// What the assessment after a pass over one tree needs, in one call; `None` for an unknown tree.
+    async fn passed_tree(
+        &self,
+        tree: &TreeId,
+        watches: &WatchSet,
+    ) -> Result<Option<PassedTree>, StoreError>;
 }

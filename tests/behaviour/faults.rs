@@ -34,8 +34,9 @@ pub const WRITING: [&str; 18] = [
 ];
 
 /// Methods that only read: for them, a late failure is like an early one.
-const READING: [&str; 11] = [
+const READING: [&str; 12] = [
     "tree",
+    "passed_tree",
     "checkpoint",
     "tree_coverage",
     "untrusted",

@@ -13,7 +13,9 @@ use crate::judge::Rules;
 use crate::log::{Part, Shard};
 use crate::monitor::monitored_log::MonitoredLog;
 use crate::monitor::settings::Settings;
-use crate::store::{Condition, Conditions, Logs, Scope, Store, StoreError, TreeCoverage};
+use crate::store::{
+    Condition, Conditions, Logs, PassedTree, Scope, Store, StoreError, TreeCoverage,
+};
 
 /// Most watches with a gap that one sentence names.
 const NAMED_WATCHES: usize = 20;
@@ -56,9 +58,9 @@ pub(in crate::monitor) async fn assess_log(
     noticed: Noticed,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let history = store.pass_history(log.log, &log.part).await?;
     let (mut found, lost, coverage) = match &log.part {
         Part::Whole => {
+            let history = store.pass_history(log.log, &log.part).await?;
             let Some(state) = store.log(log.log).await? else {
                 return Ok(());
             };
@@ -66,12 +68,17 @@ pub(in crate::monitor) async fn assess_log(
             let mut found = availability::assess(log, error, failed, &history, now);
             let behind = backlog::assess(log, 0, &history);
             found.extend(behind.map(|summary| (Verdict::Backlog, summary)));
-            (found, None, Vec::new())
+            (found, None, None)
         }
         Part::Tree(tree) => {
-            let Some(state) = store.tree(tree).await? else {
+            let Some(passed) = store.passed_tree(tree, rules.watch_set()).await? else {
                 return Ok(());
             };
+            let PassedTree {
+                state,
+                history,
+                coverage,
+            } = passed;
             let (error, failed) = (state.error.as_ref(), state.failed_passes);
             let mut found = availability::assess(log, error, failed, &history, now);
             let silent = silence::assess(log, &state, now);
@@ -79,11 +86,7 @@ pub(in crate::monitor) async fn assess_log(
             let behind = backlog::assess(log, state.backlog_passes, &history);
             found.extend(behind.map(|summary| (Verdict::Backlog, summary)));
             let lost = position::assess(log, &state, &history, now);
-            (
-                found,
-                lost,
-                store.tree_coverage(rules.watch_set(), Some(tree)).await?,
-            )
+            (found, lost, coverage)
         }
     };
     let unusable = noticed
@@ -95,7 +98,7 @@ pub(in crate::monitor) async fn assess_log(
     if let Some(summary) = noticed.issuer_burst {
         found.push((Verdict::TrustRootStale, summary));
     }
-    if let Some(summary) = gaps(log, &coverage) {
+    if let Some(summary) = coverage.and_then(|coverage| gaps(log, &coverage)) {
         tracing::warn!(log.name = log.name, "{}", crate::escape::terminal(&summary));
         found.push((Verdict::CoverageGap, summary));
     }
@@ -245,8 +248,8 @@ async fn forget_gone_logs(
     Ok(())
 }
 
-fn gaps(log: &Subject<'_>, coverage: &[TreeCoverage]) -> Option<String> {
-    let uneven = coverage.iter().flat_map(|tree| &tree.uneven);
+fn gaps(log: &Subject<'_>, coverage: &TreeCoverage) -> Option<String> {
+    let uneven = coverage.uneven.iter();
     let with_gaps = uneven.filter(|covered| !covered.gaps.is_empty());
     let mut named = with_gaps
         .map(|covered| {

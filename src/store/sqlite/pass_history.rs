@@ -9,13 +9,13 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::batch::push_list;
 use super::fail::Fail;
-use super::value;
+use super::{coverage, positions, value};
 use crate::expect::Expectation;
 use crate::log::TreeId;
 use crate::moment;
 use crate::store::{
-    BundleCheckpoint, NewTree, Outcome, PassHistory, PassReport, RECENT_PASSES, RecentPass,
-    Restart, Settled,
+    BundleCheckpoint, NewTree, Outcome, PassHistory, PassReport, PassedTree, RECENT_PASSES,
+    RecentPass, Restart, Settled, WatchSet,
 };
 
 /// Checkpoints that are stored for one registration: a bundle names one or two entries.
@@ -50,6 +50,24 @@ pub(super) async fn pass_history(
         });
     }
     Ok(pass_history)
+}
+
+/// What the assessment after a pass over one tree needs. It is asked for once per pass and tree: a connection for each of the three
+/// answers would cost as much as they do.
+pub(super) async fn passed_tree(
+    db: &mut SqliteConnection,
+    tree: &TreeId,
+    watches: &WatchSet,
+) -> Result<Option<PassedTree>, Fail> {
+    let Some(state) = positions::tree(db, tree).await? else {
+        return Ok(None);
+    };
+    let mut coverage = coverage::coverage(db, watches, Some(tree.as_str())).await?;
+    Ok(Some(PassedTree {
+        state,
+        history: pass_history(db, tree.as_str()).await?,
+        coverage: coverage.pop(),
+    }))
 }
 
 /// The last passes as they are stored; none of a log that is new.

@@ -21,9 +21,10 @@ use crate::store::{
     Condition, Conditions, Contradiction, Counts, CoveredRanges, Delivery, Dispute, FindingCounts,
     FindingQuery, FindingRecord, Findings, FoundEntries, Guide, HandlingOutcome, HandlingRequest,
     HoldRule, Judged, KeptEntries, KeptEntry, ListedTrees, LogFaults, LogState, Logs, Lookup,
-    LookupCounts, Lookups, NewLookups, NewTree, OpenCertificate, PassHistory, PassReport, Passes,
-    Positions, Postponed, QueuedAlert, RescanRequest, Rescanned, Rescans, Scope, Settled, Sighting,
-    Span, Store, StoreError, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead, WatchSet,
+    LookupCounts, Lookups, NewLookups, NewTree, OpenCertificate, PassHistory, PassReport,
+    PassedTree, Passes, Positions, Postponed, QueuedAlert, RescanRequest, Rescanned, Rescans,
+    Scope, Settled, Sighting, Span, Store, StoreError, StoredTimes, TreeCoverage, TreeState,
+    Values, VerifiedHead, WatchSet,
 };
 
 #[async_trait]
@@ -130,6 +131,16 @@ impl Passes for SqliteStore {
     async fn pass_history(&self, log: &LogId, part: &Part) -> Result<PassHistory, StoreError> {
         reading!(self, "reading how passes went", |db| {
             pass_history::pass_history(db, part.key(log))
+        })
+    }
+
+    async fn passed_tree(
+        &self,
+        tree: &TreeId,
+        watches: &WatchSet,
+    ) -> Result<Option<PassedTree>, StoreError> {
+        reading!(self, "reading how a pass went", |db| {
+            pass_history::passed_tree(db, tree, watches)
         })
     }
 }

@@ -15,13 +15,13 @@ use modelwatch::store::{
     FindingCounts, FindingQuery, FindingRecord, Findings, FoundEntries, FoundSigning, Guide,
     HandlingOutcome, HandlingRequest, HoldRule, Judged, KeptEntries, KeptEntry, ListedTrees,
     LogFaults, LogState, Logs, Lookup, LookupCounts, Lookups, NewLookups, NewRegistration, NewTree,
-    OpenCertificate, Overview, PassHistory, PassReport, Passes, Place, Positions, Postponed,
-    ProvenPart, QueuedAlert, Reached, RecentFinding, RecordedCheckpoint, RecordedCheckpoints,
-    RegisteredEntries, RegisteredEntry, Registration, RegistrationSources, RelatedFindings,
-    RescanRequest, Rescanned, Rescans, Scope, SearchKey, Searches, Settled, Sighting, SignerTerm,
-    SigningQuery, Signings, SourceChange, SourceContent, SourceFailure, SourceState, Span, Store,
-    StoreError, StoredSigning, StoredTimes, TreeCoverage, TreeState, Values, VerifiedHead,
-    WaitingFindings, WatchSet,
+    OpenCertificate, Overview, PassHistory, PassReport, PassedTree, Passes, Place, Positions,
+    Postponed, ProvenPart, QueuedAlert, Reached, RecentFinding, RecordedCheckpoint,
+    RecordedCheckpoints, RegisteredEntries, RegisteredEntry, Registration, RegistrationSources,
+    RelatedFindings, RescanRequest, Rescanned, Rescans, Scope, SearchKey, Searches, Settled,
+    Sighting, SignerTerm, SigningQuery, Signings, SourceChange, SourceContent, SourceFailure,
+    SourceState, Span, Store, StoreError, StoredSigning, StoredTimes, TreeCoverage, TreeState,
+    Values, VerifiedHead, WaitingFindings, WatchSet,
 };
 use tlog::Head;
 
@@ -160,6 +160,7 @@ through!(KeptEntries {
 through!(Passes {
     fn end_pass(report: &PassReport) -> ();
     fn pass_history(log: &LogId, part: &Part) -> PassHistory;
+    fn passed_tree(tree: &TreeId, watches: &WatchSet) -> Option<PassedTree>;
 });
 
 through!(LogFaults {
