@@ -10,6 +10,7 @@ use modelwatch::store::sqlite::SqliteStore;
 use modelwatch::store::{Condition, Conditions as _, Scope, Settings, Store as _};
 use regex::Regex;
 
+use crate::database;
 use crate::promtool::{Expectation, Series, assert_firing, promtool, rules, with_input};
 use crate::site::{Site, metric};
 
@@ -427,8 +428,9 @@ fn a_channel_that_fails() -> Vec<Expectation> {
 }
 
 fn a_monitor_without_a_pass() -> Vec<Expectation> {
-    // The demo itself is no pass of a monitor.
     let site = Site::new("");
+    // The demo has recorded its pass.
+    database::execute(&site, "DELETE FROM memory WHERE key = 'last-pass'", &[]);
     acknowledge(&site);
     let server = site.serve(&["serve", "--listen", "127.0.0.1:0"]);
     let scraped = server.get("/metrics", &[]);
