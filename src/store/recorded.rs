@@ -45,6 +45,6 @@ pub trait RecordedCheckpoints: Send + Sync {
         limit: u32,
     ) -> Result<Vec<RecordedCheckpoint>, StoreError>;
 
-    /// For each of these sizes, in their order: when the tree reached it.
-    async fn reached(&self, tree: &TreeId, sizes: &[u64]) -> Result<Vec<Reached>, StoreError>;
+    /// When the tree reached a size.
+    async fn reached(&self, tree: &TreeId, size: u64) -> Result<Reached, StoreError>;
 }

@@ -25,9 +25,9 @@ impl RecordedCheckpoints for SqliteStore {
         reading!(self, "reading checkpoints", |db| last(db, tree, limit))
     }
 
-    async fn reached(&self, tree: &TreeId, sizes: &[u64]) -> Result<Vec<Reached>, StoreError> {
+    async fn reached(&self, tree: &TreeId, size: u64) -> Result<Reached, StoreError> {
         reading!(self, "reading times of checkpoints", |db| reached(
-            db, tree, sizes
+            db, tree, size
         ))
     }
 }
@@ -70,32 +70,24 @@ async fn last(
     rows.into_iter().map(recorded).collect()
 }
 
-async fn reached(
-    db: &mut SqliteConnection,
-    tree: &TreeId,
-    sizes: &[u64],
-) -> Result<Vec<Reached>, Fail> {
-    let mut times = Vec::with_capacity(sizes.len());
-    for size in sizes {
-        let size = value::integer(*size)?;
-        let after: Option<i64> = sqlx::query_scalar(
-            "SELECT at FROM checkpoint WHERE origin = $1 AND size <= $2 ORDER BY size DESC LIMIT 1",
-        )
-        .bind(tree.as_str())
-        .bind(size)
-        .fetch_optional(&mut *db)
-        .await?;
-        let by: Option<i64> = sqlx::query_scalar(
-            "SELECT at FROM checkpoint WHERE origin = $1 AND size >= $2 ORDER BY size LIMIT 1",
-        )
-        .bind(tree.as_str())
-        .bind(size)
-        .fetch_optional(&mut *db)
-        .await?;
-        times.push(Reached {
-            after: value::moment_if(after)?,
-            by: value::moment_if(by)?,
-        });
-    }
-    Ok(times)
+async fn reached(db: &mut SqliteConnection, tree: &TreeId, size: u64) -> Result<Reached, Fail> {
+    let size = value::integer(size)?;
+    let after: Option<i64> = sqlx::query_scalar(
+        "SELECT at FROM checkpoint WHERE origin = $1 AND size <= $2 ORDER BY size DESC LIMIT 1",
+    )
+    .bind(tree.as_str())
+    .bind(size)
+    .fetch_optional(&mut *db)
+    .await?;
+    let by: Option<i64> = sqlx::query_scalar(
+        "SELECT at FROM checkpoint WHERE origin = $1 AND size >= $2 ORDER BY size LIMIT 1",
+    )
+    .bind(tree.as_str())
+    .bind(size)
+    .fetch_optional(&mut *db)
+    .await?;
+    Ok(Reached {
+        after: value::moment_if(after)?,
+        by: value::moment_if(by)?,
+    })
 }

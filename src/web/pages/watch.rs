@@ -80,11 +80,7 @@ async fn since(
         let trees = log.map(LogStatus::tree_bases).unwrap_or_default();
         let tree = trees.iter().find(|(tree, _)| tree.as_str() == on.origin);
         since.push(match tree {
-            Some((tree, base)) => {
-                let size = on.from.saturating_sub(*base);
-                let reached = store.reached(tree, &[size]).await?;
-                reached.first().copied().unwrap_or_default()
-            }
+            Some((tree, base)) => store.reached(tree, on.from.saturating_sub(*base)).await?,
             None => Reached::default(),
         });
     }

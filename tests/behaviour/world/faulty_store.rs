@@ -291,7 +291,7 @@ through!(Overview {
 through!(RecordedCheckpoints {
     fn first_checkpoint(tree: &TreeId) -> Option<RecordedCheckpoint>;
     fn last_checkpoints(tree: &TreeId, limit: u32) -> Vec<RecordedCheckpoint>;
-    fn reached(tree: &TreeId, sizes: &[u64]) -> Vec<Reached>;
+    fn reached(tree: &TreeId, size: u64) -> Reached;
 });
 
 through!(RelatedFindings {

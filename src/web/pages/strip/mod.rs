@@ -146,11 +146,8 @@ impl Times {
             // A border between two trees is the end of the earlier one.
             let within = trees.iter().rev().find(|(_, base)| *base < border);
             if let Some((tree, base)) = within.or(trees.first()) {
-                let size = border.saturating_sub(*base);
-                let reached = store.reached(tree, &[size]).await?;
-                times
-                    .reached
-                    .insert(border, reached.first().copied().unwrap_or_default());
+                let reached = store.reached(tree, border.saturating_sub(*base)).await?;
+                times.reached.insert(border, reached);
             }
         }
         Ok(times)
