@@ -94,6 +94,11 @@ impl Matcher {
 }
 
 impl Key {
+    /// Whether only entries that cannot be read are looked for.
+    pub(super) fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Values(SearchKey::Unreadable(_)))
+    }
+
     /// The text with which every name of the step begins.
     pub(super) fn beginning(glob: &Glob) -> &str {
         glob.as_str().split('*').next().unwrap_or_default()
@@ -113,7 +118,7 @@ pub(super) fn repeated(
     stored: &FoundSigning,
     meets: impl FnOnce() -> bool,
 ) -> Repeated {
-    if matches!(keys.get(at), Some(Key::Values(SearchKey::Unreadable(_)))) {
+    if keys.get(at).is_some_and(Key::is_unreadable) {
         // Every finding that meets the conditions has a value of one of the other steps.
         return Repeated::Known(meets());
     }

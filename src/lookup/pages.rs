@@ -108,17 +108,13 @@ impl<'a> Pages<'a> {
 
     /// Whether only entries that cannot be read are left.
     pub(super) fn is_at_unreadable(&self) -> bool {
-        match self.keys.get(self.position.key) {
-            Some(Key::Values(key)) => matches!(key, SearchKey::Unreadable(_)),
-            Some(Key::Names(_)) => false,
-            None => true,
-        }
+        let key = self.keys.get(self.position.key);
+        key.is_none_or(Key::is_unreadable)
     }
 
     /// Leaves out everything but entries that cannot be read.
     pub(super) fn skip_to_unreadable(&mut self) {
-        let is_unreadable = |key: &Key| matches!(key, Key::Values(SearchKey::Unreadable(_)));
-        let key = self.keys.iter().position(is_unreadable);
+        let key = self.keys.iter().position(Key::is_unreadable);
         self.position = Position {
             key: key.unwrap_or(self.keys.len()),
             place: None,
