@@ -78,6 +78,14 @@ impl Method {
     pub fn shard_bytes(self) -> Option<NonZeroU64> {
         self.shard_bytes
     }
+
+    /// How many resources a file of this size has.
+    pub(crate) fn resources_of(self, size: u64) -> u64 {
+        match self.shard_bytes {
+            None => 1,
+            Some(bytes) => size.div_ceil(bytes.get()),
+        }
+    }
 }
 
 /// For messages: `sha256`, `sha256-sharded-1000000000`. The second form is also what the reference implementation records

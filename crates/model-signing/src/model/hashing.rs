@@ -51,7 +51,7 @@ pub fn hash(
         busy: AtomicUsize::new(0),
     };
     let expected = listing.files.iter().fold(0_u64, |sum, file| {
-        sum.saturating_add(hashing.resources_of(file.size))
+        sum.saturating_add(method.resources_of(file.size))
     });
     if expected > MAX_RESOURCES as u64 {
         return Err(model.too_many());
@@ -113,14 +113,6 @@ struct Hashing<'h> {
 }
 
 impl Hashing<'_> {
-    /// How many resources a file of this size has.
-    fn resources_of(&self, size: u64) -> u64 {
-        match self.method.shard_bytes() {
-            None => 1,
-            Some(bytes) => size.div_ceil(bytes.get()),
-        }
-    }
-
     /// Whether several threads can hash one file of this size.
     fn can_split(&self, size: u64) -> bool {
         match self.method.shard_bytes() {

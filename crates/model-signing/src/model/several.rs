@@ -35,7 +35,7 @@ pub fn hash_by_each(
         let sizes = listing
             .files
             .iter()
-            .map(|file| resources(*method, file.size));
+            .map(|file| method.resources_of(file.size));
         if sizes.fold(0_u64, u64::saturating_add) > MAX_RESOURCES as u64 {
             return Err(model.too_many());
         }
@@ -65,14 +65,6 @@ pub fn hash_by_each(
         Manifest::new(*method, resources).expect("a walk names each file once")
     });
     Ok(manifests.collect())
-}
-
-/// How many resources a file of this size has.
-fn resources(method: Method, size: u64) -> u64 {
-    match method.shard_bytes() {
-        None => 1,
-        Some(bytes) => size.div_ceil(bytes.get()),
-    }
 }
 
 /// The resources of one file by each method.
@@ -130,7 +122,7 @@ fn of_opened(
             digest: *digest,
         };
         // An empty file has no shard.
-        let count = usize::try_from(resources(*method, size)).unwrap_or(usize::MAX);
+        let count = usize::try_from(method.resources_of(size)).unwrap_or(usize::MAX);
         let digests = digests.take(count).enumerate();
         digests.map(resource).collect()
     };
