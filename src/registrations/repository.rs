@@ -3,6 +3,9 @@
 //! A thief of such a repository's workflow may be able to push to it. If it registered signings with the authority of a
 //! repository, he could tell us that his signing was the owner's.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::identity::Extension;
@@ -198,22 +201,8 @@ fn plain(url: &str) -> String {
 }
 
 /// A path without percent-encoding, as a server reads it.
-fn decoded(path: &str) -> String {
-    let mut parts = path.split('%');
-    let mut decoded = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let digits = part
-            .get(..2)
-            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        if let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            decoded.push(byte);
-            decoded.extend_from_slice(part.get(2..).unwrap_or_default().as_bytes());
-        } else {
-            decoded.push(b'%');
-            decoded.extend_from_slice(part.as_bytes());
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+fn decoded(path: &str) -> Cow<'_, str> {
+    percent_decode_str(path).decode_utf8_lossy()
 }
 
 fn without_ends(text: &str) -> String {
