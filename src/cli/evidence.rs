@@ -20,6 +20,7 @@ use crate::file;
 use crate::log::{Protocol, TreeId};
 use crate::lookup::Signing;
 use crate::monitor::MonitoredLog;
+use crate::report::finding::WithHistory;
 use crate::service::Setup;
 use crate::source::LogSource;
 use crate::store::{FindingRecord, KeptEntry, Store, TreeState};
@@ -169,7 +170,7 @@ async fn of_finding<'a>(
         origin,
         index,
         leaf_hash,
-        finding: as_json(record)?,
+        finding: serde_json::to_value(WithHistory::from(record))?,
         kept: store.kept_entry(finding.id).await?,
     })
 }
@@ -230,13 +231,6 @@ async fn package(
         trusted_root: trusted_root.or_else(now),
         bundle: bundle(store, leaf_hash, protocol).await?,
     })
-}
-
-/// The finding with its history.
-fn as_json(record: &FindingRecord) -> anyhow::Result<Value> {
-    let mut finding = serde_json::to_value(&record.finding)?;
-    finding["history"] = serde_json::to_value(&record.history)?;
-    Ok(finding)
 }
 
 /// The entry and its proof, from the log.

@@ -324,6 +324,23 @@ pub fn history_line(row: &HistoryRow) -> String {
     )
 }
 
+/// A finding with its history, as the evidence of it has it.
+#[derive(Debug, Serialize)]
+pub struct WithHistory<'a> {
+    #[serde(flatten)]
+    finding: &'a Finding,
+    history: &'a [HistoryRow],
+}
+
+impl<'a> From<&'a FindingRecord> for WithHistory<'a> {
+    fn from(record: &'a FindingRecord) -> Self {
+        Self {
+            finding: &record.finding,
+            history: &record.history,
+        }
+    }
+}
+
 /// A finding with its evidence, history and alerts, for programs.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "web", derive(utoipa::ToSchema))]

@@ -1,11 +1,11 @@
 //! The evidence of a finding for a download: what the store kept, without a request to the log.
 
-use serde_json::Value;
 use tlog::Origin;
 
 use super::view::View;
 use crate::evidence::{Files, Package, Proof};
 use crate::log::TreeId;
+use crate::report::finding::WithHistory;
 use crate::store::{FindingRecord, Store, StoreError};
 
 /// Why there is no package.
@@ -69,7 +69,7 @@ impl View {
                 head,
                 hashes,
             },
-            finding: described(record)?,
+            finding: serde_json::to_value(WithHistory::from(record)).map_err(contradiction)?,
             trusted_root: kept.trusted_root.or_else(now),
             bundle: Err(
                 "a download has no files of the machine of the monitor: `modelwatch findings show ID --evidence DIR` adds the registered bundle"
@@ -82,14 +82,4 @@ impl View {
 
 fn contradiction(why: impl std::fmt::Display) -> NotPackaged {
     NotPackaged::Contradiction(why.to_string())
-}
-
-/// The finding with its history.
-fn described(record: &FindingRecord) -> Result<Value, NotPackaged> {
-    let mut finding = serde_json::to_value(&record.finding).map_err(contradiction)?;
-    let history = serde_json::to_value(&record.history).map_err(contradiction)?;
-    if let Some(finding) = finding.as_object_mut() {
-        finding.insert("history".to_owned(), history);
-    }
-    Ok(finding)
 }
