@@ -36,6 +36,12 @@ pub(super) async fn show(State(site): State<Arc<Site>>) -> Result<Response, Fail
     Ok(page.into_response())
 }
 
+/// The ways of going blind.
+fn ways() -> impl Iterator<Item = Verdict> {
+    let all = Verdict::ALL.into_iter();
+    all.filter(|verdict| verdict.class() == Class::Health)
+}
+
 /// What the page shows.
 struct Known {
     status: Status,
@@ -66,9 +72,7 @@ impl Known {
     }
 
     fn body(&self) -> Markup {
-        let ways = Verdict::ALL.into_iter();
-        let ways = ways.filter(|verdict| verdict.class() == Class::Health);
-        let present: Vec<Verdict> = ways.filter(|verdict| self.open(*verdict) > 0).collect();
+        let present: Vec<Verdict> = ways().filter(|verdict| self.open(*verdict) > 0).collect();
         html! {
             h1 { "Health" }
             (self.monitor())
@@ -166,8 +170,6 @@ impl Known {
 
     /// Every way of going blind, with its present state.
     fn every_way(&self) -> Markup {
-        let ways = Verdict::ALL.into_iter();
-        let ways = ways.filter(|verdict| verdict.class() == Class::Health);
         html! {
             section aria-labelledby="ways" {
                 h2 #ways { "Every way of going blind" }
@@ -177,7 +179,7 @@ impl Known {
                         caption #ways-table { "Ways of going blind, with their present state" }
                         thead { tr { th scope="col" { "Way" } th scope="col" { "Now" } th scope="col" { "What it means" } } }
                         tbody {
-                            @for verdict in ways {
+                            @for verdict in ways() {
                                 tr {
                                     th scope="row" { (verdict.as_str()) }
                                     td { (self.state(verdict)) }
