@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use modelwatch::finding::{FaultKind, State};
+use modelwatch::finding::{FaultKind, Finding, State};
 
 use crate::world::{MAIL, Question, Signer, World, ack, other_leaves};
 
@@ -61,7 +61,7 @@ async fn a_dropped_leaf_is_a_fault() {
 async fn a_false_batch_is_disputed_and_returns_when_the_leaf_comes_back() {
     let mut world = proven_300().await;
     let mine = Signer::Release.signs(0).hash.to_hex();
-    let of_mine = |findings: Vec<modelwatch::finding::Finding>| {
+    let of_mine = |findings: Vec<Finding>| {
         let mut mine: Vec<_> = findings
             .into_iter()
             .filter(|f| f.leaf_hash.as_deref() == Some(mine.as_str()))
@@ -84,7 +84,7 @@ async fn a_false_batch_is_disputed_and_returns_when_the_leaf_comes_back() {
         !world.delivered(disputed[0].id).is_empty(),
         "alerted when seen, proven or not"
     );
-    let forged = |findings: Vec<modelwatch::finding::Finding>| {
+    let forged = |findings: Vec<Finding>| {
         findings
             .into_iter()
             .find(|f| f.index == Some(310) && f.san.iter().any(|san| san.value == MAIL))
@@ -107,6 +107,37 @@ async fn a_false_batch_is_disputed_and_returns_when_the_leaf_comes_back() {
         (forged.state, forged.proven),
         (State::Disputed, Some(false))
     );
+}
+
+#[tokio::test]
+async fn a_fault_behind_a_checkpoint_that_waited_takes_nothing_back_before_it() {
+    let mut world = World::new().await;
+    world.log().grow([Signer::Release.signs(0)]);
+    world.log().grow(other_leaves(2));
+    world.log().refuse(Question::Leaves, 0, 1);
+    assert_eq!(world.bad_step().await, "unavailable");
+    // The checkpoint of 3 entries waits. One pass reads the bundle with them and the false leaf in the next one.
+    world.log().grow([Signer::Release.signs(1)]);
+    world.log().grow(other_leaves(400));
+    world.log().swap(390, Signer::Mail.signs(7));
+    assert_eq!(world.bad_step().await, "log-fault");
+    assert_eq!(world.position().await, (3, 3));
+    let at = |findings: &[Finding], index| {
+        let at = findings.iter().filter(|f| f.index == Some(index));
+        at.map(|f| (f.state, f.proven)).collect::<Vec<_>>()
+    };
+    let findings = world.findings().await;
+    assert_eq!(at(&findings, 0), [(State::Open, Some(true)); 2]);
+    assert_eq!(at(&findings, 3), [(State::Disputed, Some(false)); 2]);
+    let first = findings.iter().find(|f| f.index == Some(0)).unwrap();
+    let kept = world.truly().kept_entry(first.id).await.unwrap().unwrap();
+    assert!(kept.proof.is_some(), "its proof is kept with it");
+
+    world.log().heal();
+    world.good_step().await;
+    let findings = world.findings().await;
+    assert_eq!(at(&findings, 0), [(State::Open, Some(true)); 2]);
+    assert_eq!(at(&findings, 3), [(State::Open, Some(true)); 2]);
 }
 
 #[tokio::test]

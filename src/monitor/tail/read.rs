@@ -148,10 +148,10 @@ impl TreePass<'_> {
                     keeper.absorbed(before, &hashes, &found, proven.as_ref());
                 }
                 Err(AbsorbError::Fault(fault)) => {
-                    *keeper = Keeper::default();
-                    let from = std::mem::replace(&mut pending.from, follower.state());
-                    let findings = std::mem::take(&mut pending.findings);
                     pending.checkpoints.clear();
+                    let findings = self.commit_proven(follower, pending).await?;
+                    self.keeper = Some(Keeper::default());
+                    let from = std::mem::replace(&mut pending.from, follower.state());
                     return Err(self.mismatch(follower, &from, fault, findings).await?);
                 }
                 Err(error) => {
@@ -174,6 +174,24 @@ impl TreePass<'_> {
                 return Err(Halt::Stopped);
             }
         }
+    }
+
+    /// After a fault, when the follower is back at its proven position: commits what was proven since the last commit, and
+    /// returns the findings behind it. A fault that is found later takes nothing back that a checkpoint covered before.
+    async fn commit_proven(
+        &mut self,
+        follower: &Follower,
+        pending: &mut Pending,
+    ) -> Result<Vec<NewFinding>, Halt> {
+        let proven = follower.proven();
+        let mut findings = std::mem::take(&mut pending.findings);
+        if proven > pending.from.proven.size() {
+            let end = self.log.shard.base.saturating_add(proven);
+            let is_proven = |new: &mut NewFinding| new.finding.index.is_some_and(|at| at < end);
+            pending.findings = findings.extract_if(.., is_proven).collect();
+            self.commit(follower, pending).await?;
+        }
+        Ok(findings)
     }
 
     /// Findings and position are committed together. After a crash before this commit, the leaves are read again; the
