@@ -166,6 +166,27 @@ pub fn read_head(path: &Path, limit_bytes: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Gives a new file to the owner of the directory that it is in, if this process is root's.
+///
+/// For files of a service's state. Otherwise the service could not read what a `modelwatch check` by root has created.
+/// Without the capability to do it, as in some containers, the file stays root's.
+///
+/// # Errors
+/// The directory cannot be asked for its owner.
+#[cfg(unix)]
+pub fn give_to_owner_of(
+    directory: impl std::os::fd::AsFd,
+    file: impl std::os::fd::AsFd,
+) -> io::Result<()> {
+    use rustix::fs::{Gid, Uid, fchown, fstat};
+    if rustix::process::geteuid().is_root() {
+        let owner = fstat(directory)?;
+        let (user, group) = (Uid::from_raw(owner.st_uid), Gid::from_raw(owner.st_gid));
+        let _ = fchown(file, Some(user), Some(group));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]

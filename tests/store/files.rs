@@ -137,6 +137,34 @@ async fn a_newer_database_names_the_oldest_version_that_may_open_it() {
     );
 }
 
+/// As root, which may give files away: a `check` by root before the service starts must not leave files that the service
+/// cannot open.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_of_a_database_belong_to_the_owner_of_its_directory() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let dir = tempfile::tempdir().unwrap();
+    // Not everybody may.
+    let _ = chown(dir.path(), Some(61_234), Some(61_234));
+    let owner = dir.path().metadata().unwrap().uid();
+    let settings = settings(dir.path().join("store.db"));
+    let _lock = SqliteStore::lock(&settings).unwrap();
+    let _store = begun(&dir).await;
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        let file = entry.metadata().unwrap();
+        assert_eq!(file.uid(), owner, "{entry:?}");
+        assert_eq!(file.mode() & 0o777, 0o600, "{entry:?}");
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        ["store.db", "store.db-shm", "store.db-wal", "store.db.lock"]
+    );
+}
+
 #[tokio::test]
 async fn what_is_no_database_or_another_programs_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();

@@ -215,6 +215,22 @@ async fn a_page_in_the_repositorys_place_is_no_offer() {
     assert!(refreshed.trust.is_some());
 }
 
+/// As root, which may give files away: a service must be able to read what a `check` by root leaves.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_cache_belongs_to_the_owner_of_its_directory() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let mirror = Mirror::of("good").await;
+    // Not everybody may.
+    let _ = chown(mirror.directory.path(), Some(61_234), Some(61_234));
+    let owner = mirror.directory.path().metadata().unwrap().uid();
+    let refreshed = mirror.updater().refresh(&client(), now()).await;
+    assert_eq!(refreshed.problem, None);
+    let cache = mirror.cache().metadata().unwrap();
+    assert_eq!(cache.uid(), owner);
+    assert_eq!(cache.mode() & 0o777, 0o600);
+}
+
 #[tokio::test]
 async fn a_cache_that_was_changed_is_neither_trusted_nor_an_obstacle() {
     let mirror = Mirror::after_good().await;

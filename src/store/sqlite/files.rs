@@ -90,6 +90,43 @@ pub(super) fn create(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The same, but root gives the new file to the owner of its directory.
+pub(super) fn create_for_owner(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if rustix::process::geteuid().is_root()
+        && !path.try_exists()?
+        && let Some(name) = path.file_name()
+    {
+        use rustix::fs::{CWD, Mode, OFlags, fchmod, openat};
+        let mode = Mode::RUSR | Mode::WUSR;
+        // Created in the directory that is asked for its owner: another one may have its name by then.
+        let directory = openat(
+            CWD,
+            directory_of(path),
+            OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        match openat(&directory, name, flags, mode) {
+            Ok(created) => {
+                fchmod(&created, mode)?;
+                return crate::file::give_to_owner_of(directory, created);
+            }
+            // It was created just now, or is a symbolic link to a file that does not exist.
+            Err(rustix::io::Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    create(path)
+}
+
+/// The directory in which a file is.
+#[cfg(unix)]
+fn directory_of(path: &Path) -> &Path {
+    let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
 /// Identifies a file independently of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileId {

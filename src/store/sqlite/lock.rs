@@ -38,7 +38,7 @@ pub(super) fn take(database: &Path) -> Result<StoreLock, StoreError> {
             source: error.into(),
         },
     };
-    files::create(&lock).map_err(unopened)?;
+    files::create_for_owner(&lock).map_err(unopened)?;
     let mut file = File::options()
         .read(true)
         .write(true)

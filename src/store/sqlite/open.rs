@@ -129,7 +129,7 @@ impl SqliteStore {
 async fn writable(settings: &Settings) -> Result<(SqlitePool, SqlitePool, Place), StoreError> {
     let path = settings.path.as_path();
     files::require_directory(path)?;
-    files::create(path).map_err(|error| opening(sqlx::Error::Io(error), path))?;
+    files::create_for_owner(path).map_err(|error| opening(sqlx::Error::Io(error), path))?;
     // SQLite itself creates none: a database that is removed later must not return empty.
     let options = options(path)
         // Law 3: WAL with NORMAL would lose the last commits in a crash of the machine.

@@ -165,8 +165,16 @@ impl Cache {
         let mut file = tempfile::NamedTempFile::new_in(directory)?;
         // Readable for the owner alone whatever the umask, which may remove permissions of a new file.
         #[cfg(unix)]
-        file.as_file()
-            .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        {
+            file.as_file()
+                .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+            if rustix::process::geteuid().is_root() {
+                use rustix::fs::{Mode, OFlags, open};
+                let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+                let directory = open(directory, flags, Mode::empty())?;
+                file::give_to_owner_of(directory, file.as_file())?;
+            }
+        }
         file.write_all(&bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
