@@ -134,6 +134,8 @@ impl One<'_> {
         found: &mut Found,
     ) -> Result<(), String> {
         let mut trees = self.trees(reach).await?;
+        // An entry may have two names here: with its tree, by the index, and without it, by a bundle.
+        let mut read = BTreeSet::new();
         let limit = self.matcher.question.limit;
         let mut ids: BTreeSet<EntryId> = asked.ids.iter().copied().collect();
         for query in &asked.queries {
@@ -159,7 +161,18 @@ impl One<'_> {
             };
             for (id, entry) in some.iter().zip(entries) {
                 match entry {
-                    Some(entry) => self.entry(id, &entry, &mut trees, found).await,
+                    Some(entry) => match self.prove(id, &entry, &mut trees).await {
+                        Ok(place) if !read.insert(place) => {}
+                        Ok((tree, local)) => {
+                            if let Some(tree) = trees.get(tree) {
+                                self.entry(local, &entry, tree, found);
+                            }
+                        }
+                        Err(why) => {
+                            let index = Some(entry.global.get());
+                            found.unproven.push(self.unproven(index, why));
+                        }
+                    },
                     // Of a log that need not have it, the absence of an entry proves nothing.
                     None if is_named.contains(id) => {}
                     None => {
@@ -236,19 +249,8 @@ impl One<'_> {
         Ok((ids, false))
     }
 
-    /// Proves one entry, and adds what it holds of what is asked for.
-    async fn entry(&self, id: &EntryId, entry: &Entry, trees: &mut [KnownTree], found: &mut Found) {
-        let local = match self.prove(id, entry, trees).await {
-            Ok(proven) => proven,
-            Err(why) => {
-                found
-                    .unproven
-                    .push(self.unproven(Some(entry.global.get()), why));
-                return;
-            }
-        };
-        let (tree, local) = local;
-        let Some(tree) = trees.get(tree) else { return };
+    /// Adds what a proven entry holds of what is asked for.
+    fn entry(&self, local: u64, entry: &Entry, tree: &KnownTree, found: &mut Found) {
         let Ok(mut leaves) = Leaves::copied(local, [&entry.body]) else {
             return;
         };

@@ -103,9 +103,12 @@ impl Coverage {
             }
         }
         for (log, (watches, first)) in uncompared(status) {
-            let message = format!(
-                "{watches} watches, such as {first}, were never compared with some entries: `modelwatch rescan` does so"
-            );
+            let watches = match watches {
+                1 => format!("the watch {first} was"),
+                _ => format!("{watches} watches, such as {first}, were"),
+            };
+            let message =
+                format!("{watches} never compared with some entries: `modelwatch rescan` does so");
             add(Some(log), "gap", message);
         }
         Self {

@@ -1,7 +1,8 @@
 //! `lookup --remote`: what the search index of a Rekor v1 log names counts if it is proven.
 
+use modelwatch::expect::Part;
 use modelwatch::judge::Rules;
-use modelwatch::lookup::{self, Answer, DigestIs, Ended, LookupError, Question, Remote};
+use modelwatch::lookup::{self, Answer, BundleIs, DigestIs, Ended, LookupError, Question, Remote};
 use modelwatch::monitor::{MonitoredLog, RekorV1Log};
 use modelwatch::watch::Watches;
 use serde_json::{Value, json};
@@ -179,6 +180,27 @@ async fn a_digest_that_only_the_index_shows_is_a_hint() {
             .unwrap()
             .contains("not-in-log")
     );
+}
+
+#[tokio::test]
+async fn an_entry_that_the_bundle_and_the_index_name_is_shown_once() {
+    let v1 = V1::new().await;
+    let digest = format!("sha256:{MODEL}");
+    files(&v1, &digest, 23);
+    // With the id of its tree in the index, and without it in the bundle.
+    let id = v1.log.id(0, 23);
+    let by_bundle = Question {
+        bundle: Some(BundleIs {
+            leaves: vec![id[id.len() - 64..].to_owned()],
+            logged: None,
+            signature_sha256: None,
+            digests: vec![(Part::Message, digest)],
+        }),
+        limit: 10,
+        ..Question::default()
+    };
+    assert_eq!(found(&ask(&v1, &by_bundle).await), [23]);
+    assert_eq!(v1.log.asked("index/retrieve"), 1);
 }
 
 #[tokio::test]
