@@ -34,7 +34,7 @@ pub use coverage::{Coverage, Why, WhyKind};
 pub use error::LookupError;
 pub use keys::Position;
 pub use line::{LogCoverage, Matched, Signing, Unproven};
-pub use model::roots;
+pub use model::{ModelError, roots};
 pub use pages::{Item, Pages};
 pub use question::{BundleIs, CertificateIs, DigestIs, Question, Repository};
 pub use remote::{Remote, remote};

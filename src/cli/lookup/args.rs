@@ -22,6 +22,7 @@ const CONDITIONS: &str = "Conditions (all that are given must hold)";
 
 /// Arguments of `lookup`.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 #[command(group = clap::ArgGroup::new("Condition").required(true).multiple(true))]
 pub(in crate::cli) struct Args {
     /// A name of the signer, as `san` of a watch compares it: a mail address, the URI of a workflow
@@ -60,6 +61,9 @@ pub(in crate::cli) struct Args {
     /// The entry with this id: 80 hexadecimal digits, as Rekor v1 names entries, or the 64 of its leaf hash
     #[arg(long, value_name = "ID", group = "Condition", help_heading = CONDITIONS, value_parser = written::uuid)]
     uuid: Option<EntryId>,
+    /// With --model: the files that symlinks lead to are part of the model, as in the cache of Hugging Face
+    #[arg(long, requires = "model")]
+    allow_symlinks: bool,
     /// Only what was logged since this date or time, or for this long; what has no trusted time is never left out
     #[arg(long, value_name = "WHEN", value_parser = values::moment)]
     since: Option<Timestamp>,
@@ -118,7 +122,8 @@ impl Args {
             signer.map_or_else(Default::default, |key| (key.hashes, key.canonical));
         let certificate = self.certificate.as_deref().map(certificate);
         let bundle = self.bundle.as_deref().map(bundle);
-        let model = self.model.as_deref().map(model);
+        let model = self.model.as_deref();
+        let model = model.map(|path| digests_of_model(path, self.allow_symlinks));
         let digests = self.digest.clone().into_iter();
         Ok(Question {
             identity: self.identity.clone(),
@@ -221,7 +226,7 @@ fn bundle(path: &Path) -> anyhow::Result<BundleIs> {
     }
 }
 
-fn model(path: &Path) -> anyhow::Result<DigestIs> {
+fn digests_of_model(path: &Path, symlinks: bool) -> anyhow::Result<DigestIs> {
     use std::io::IsTerminal as _;
     let bar = std::io::stderr().is_terminal().then(|| {
         let style = ProgressStyle::with_template("hashing the model  {bytes}  {bytes_per_sec}")
@@ -235,7 +240,7 @@ fn model(path: &Path) -> anyhow::Result<DigestIs> {
             bar.inc(bytes);
         }
     };
-    lookup::roots(path, &progress).map_err(|error| {
+    lookup::roots(path, symlinks, &progress).map_err(|error| {
         let why = error.to_string();
         Mistake(format!("--model: {}", escape::without_userinfo(&why))).into()
     })
