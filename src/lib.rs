@@ -3,7 +3,9 @@
 //! `docs/architecture.md` describes the modules and the allowed dependencies between them.
 
 #[cfg(not(unix))]
-compile_error!("modelwatch is for Unix; elsewhere, the library crates/model-signing verifies signatures");
+compile_error!(
+    "modelwatch is for Unix; elsewhere, the library crates/model-signing verifies signatures"
+);
 
 pub mod cli;
 pub mod clock;
