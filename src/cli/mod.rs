@@ -79,24 +79,10 @@ struct Global {
     logging: logging::Args,
 }
 
-/// The commands about models alone. To describe every command to the parser takes longer than to verify a small model.
-#[derive(Debug, Parser)]
-#[command(name = "modelwatch", version, propagate_version = true)]
-struct ModelCli {
-    #[command(flatten)]
-    global: Global,
-
-    #[command(subcommand)]
-    command: signing::Command,
-}
-
 impl Cli {
     /// Parses a command line; ends the program if it is wrong, or asks for help.
     fn parse_arguments(arguments: Vec<OsString>) -> Self {
-        if signing::is_about_models(&arguments)
-            // What is wrong with a command line, and all help, the whole parser answers.
-            && let Ok(ModelCli { global, command }) = ModelCli::try_parse_from(&arguments)
-        {
+        if let Some((global, command)) = signing::direct::parse(&arguments) {
             let command = Command::Model(command);
             return Self { global, command };
         }
@@ -253,6 +239,82 @@ async fn run(command: Command, config: &Path, screen: &logging::Screen) -> anyho
         | Command::Man(_)
         | Command::Version(_) => {
             unreachable!("these ran without a runtime")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the parser of one method, and the whole parser, make of a command line.
+    fn parsed(line: &str) -> (Option<String>, Option<String>) {
+        let words = line.split(' ').map(OsString::from);
+        let arguments = signing::normalize(std::iter::once("modelwatch".into()).chain(words));
+        let direct = signing::direct::parse(&arguments);
+        let direct = direct.map(|(global, command): (Global, _)| {
+            format!("{global:?} {:?}", Command::Model(command))
+        });
+        let whole = Cli::command().try_get_matches_from(&arguments).ok();
+        let whole = whole.and_then(|matches| Cli::from_arg_matches(&matches).ok());
+        let whole = whole.map(|Cli { global, command }| format!("{global:?} {command:?}"));
+        (direct, whole)
+    }
+
+    #[test]
+    fn a_method_is_parsed_as_the_whole_parser_does() {
+        for line in [
+            "sign key m --private-key k",
+            "sign key --private_key k --signature=s --ignore_paths a --ignore-paths b --json -v m",
+            "sign key m --private-key k --private-key l --signature s --signature t",
+            "sign key --oci-manifest f --private-key k --password-env P --strict",
+            "sign key --private-key k -- -m",
+            "sign certificate m --private-key k --signing-certificate c --certificate-chain d --certificate-chain e",
+            "sign certificate m --private-key k --signing-certificate c --tsa-url http://a.example --tsa-url http://b.example --resume",
+            "sign pkcs11-key m --pkcs11-uri pkcs11:",
+            "sign pkcs11-certificate m --pkcs11-uri pkcs11: --signing-certificate c",
+            "sign m",
+            "sign sigstore m --register --config c --use-staging --client-id x",
+            "verify key m --public-key p --signature s --ignore-unsigned-files --no-ignore-unsigned-files",
+            "verify key key --public-key p --signature s --tsa-certificate-chain t --trusted-root r",
+            "verify certificate m --signature s --certificate-chain c --at 2026-01-01 --log-fingerprints",
+            "verify certificate m --signature s --allow-expired --log_level INFO",
+            "verify m --signature s --identity i --identity-provider p --require a=b --require c=d",
+            "verify attestation m b c --identity-glob g --identity-provider p --predicate-type t",
+            "digest m --json --hash blake3",
+            "digest key",
+            "-v verify key m --public-key p --signature s",
+            "--log-level DEBUG --config c sign key m --private-key k",
+        ] {
+            let (direct, whole) = parsed(line);
+            assert!(whole.is_some(), "{line}");
+            assert_eq!(direct, whole, "{line}");
+        }
+    }
+
+    #[test]
+    fn all_else_is_left_to_the_whole_parser() {
+        for line in [
+            "-v verify key m --public-key p --signature s -v",
+            "--config a sign key m --private-key k --config b",
+            "sign key m",
+            "sign key m --private-key k --no-such-option",
+            "sign key m n --private-key k",
+            "sign key m --private-key k --password-env P --password-file f",
+            "sign help",
+            "sign help key",
+            "sign key --help",
+            "sign key --version",
+            "sign",
+            "verify --help",
+            "verify attestation --help",
+            "digest",
+            "digest --help",
+            "status",
+            "--version",
+        ] {
+            let (direct, _) = parsed(line);
+            assert_eq!(direct, None, "{line}");
         }
     }
 }

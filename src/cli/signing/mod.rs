@@ -9,6 +9,7 @@ mod attestation;
 mod attestation_signer;
 mod common;
 mod digest;
+pub(super) mod direct;
 mod files;
 mod identity;
 mod keyless;
@@ -37,7 +38,7 @@ use super::logging::Level;
 use super::output::{self, Mistake, Outcome};
 use crate::service::ServiceError;
 
-pub(super) use spelling::{is_about_models, normalize, slip};
+pub(super) use spelling::{normalize, slip};
 
 use messages::shown;
 

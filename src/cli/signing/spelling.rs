@@ -64,7 +64,10 @@ pub(in crate::cli) fn slip(arguments: &[OsString]) -> Option<String> {
     let command = command_of(arguments)?;
     let methods = methods_of(arguments, command);
     let word = arguments.get(command + 1)?.to_str()?;
-    let meant = nearest(word, methods).filter(|_| !methods.contains(&word))?;
+    if methods.contains(&word) {
+        return None;
+    }
+    let meant = nearest(word, methods)?;
     let command = arguments.get(command)?.to_str()?;
     Some(format!(
         "{word:?} is no method, and no model is there by this name: did you mean `modelwatch {command} {meant}`?"
@@ -107,13 +110,8 @@ fn nearest(word: &str, methods: &[&'static str]) -> Option<&'static str> {
     (!is_model).then_some(nearest)
 }
 
-/// Whether the command is `sign`, `verify` or `digest`.
-pub(in crate::cli) fn is_about_models(arguments: &[OsString]) -> bool {
-    command_of(arguments).is_some()
-}
-
-/// Where the command is, if it is one of these.
-fn command_of(arguments: &[OsString]) -> Option<usize> {
+/// Where the command is, if it is `sign`, `verify` or `digest`.
+pub(super) fn command_of(arguments: &[OsString]) -> Option<usize> {
     let mut is_value = false;
     for (at, argument) in arguments.iter().enumerate().skip(1) {
         if std::mem::take(&mut is_value) {
