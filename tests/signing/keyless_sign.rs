@@ -458,6 +458,8 @@ fn a_failed_upload_loses_nothing_and_resume_completes_it() {
         "{}",
         printed.stderr
     );
+    let whose = "Completing the signature of ";
+    assert!(printed.stderr.contains(whose), "{}", printed.stderr);
     assert!(!left.exists());
     place.verify("both.json");
     assert_eq!(place.services.logged(), (6, 10));
@@ -554,21 +556,26 @@ fn a_draft_that_was_changed_is_never_called_signed() {
     place.services.fail("rekor1", &[Fault::Status(405, None)]);
     place.sign("v1.json", 1);
     let left = place.site.at("falcon.sig.incomplete");
-    let mut draft: Value = serde_json::from_slice(&fs::read(&left).unwrap()).unwrap();
-    let text = draft["dsseEnvelope"]["payload"].as_str().unwrap();
-    let text = String::from_utf8(unbase64(text))
-        .unwrap()
-        .replace("weights", "poisons");
-    draft["dsseEnvelope"]["payload"] = base64(text).into();
-    fs::write(&left, draft.to_string()).unwrap();
-    let line = "sign falcon --signature falcon.sig --trust-config v1.json --resume";
-    let printed = place.run(line, 1);
-    assert!(
-        printed.stderr.contains("at the signature: "),
-        "{}",
-        printed.stderr
-    );
-    assert!(!place.exists("falcon.sig"));
+    let draft: Value = serde_json::from_slice(&fs::read(&left).unwrap()).unwrap();
+    for (from, to, said) in [
+        ("weights", "poisons", "is of another model: "),
+        (
+            "\"allow_symlinks\": false",
+            "\"allow_symlinks\": true",
+            "at the signature: ",
+        ),
+    ] {
+        let mut draft = draft.clone();
+        let text = draft["dsseEnvelope"]["payload"].as_str().unwrap();
+        let text = String::from_utf8(unbase64(text)).unwrap();
+        assert!(text.contains(from), "{text}");
+        draft["dsseEnvelope"]["payload"] = base64(text.replace(from, to)).into();
+        fs::write(&left, draft.to_string()).unwrap();
+        let line = "sign falcon --signature falcon.sig --trust-config v1.json --resume";
+        let printed = place.run(line, 1);
+        assert!(printed.stderr.contains(said), "{}", printed.stderr);
+        assert!(!place.exists("falcon.sig"));
+    }
 }
 
 #[test]

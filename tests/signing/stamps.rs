@@ -157,6 +157,17 @@ fn an_incomplete_signature_is_never_written_through_a_symlink_or_into_a_pipe() {
     );
     assert_eq!(fs::read_to_string(&other).unwrap(), "of another use");
 
+    // A second name of a file of another use.
+    fs::remove_file(&place).unwrap();
+    fs::hard_link(&other, &place).unwrap();
+    let failed = site.expect(&format!("{SIGN} --tsa-url {url}"), 1);
+    assert!(
+        failed.stderr.contains("cannot be left in"),
+        "{}",
+        failed.stderr
+    );
+    assert_eq!(fs::read_to_string(&other).unwrap(), "of another use");
+
     fs::remove_file(&place).unwrap();
     rustix::fs::mkfifoat(
         rustix::fs::CWD,
@@ -203,6 +214,119 @@ fn without_an_answer_the_signature_is_left_for_resume() {
     site.expect(&format!("{SIGN} --tsa-url {url} --resume"), 1);
     site.expect(&format!("{SIGN} --resume"), 2);
     site.expect(&format!("{SIGN} --tsa-url nowhere"), 2);
+}
+
+/// Writes a [`chain`] into files: `PREFIX.key`, `PREFIX.pem` and `PREFIX-root.pem`.
+fn certified(site: &Site, prefix: &str, (key, leaf, root): (String, String, String)) {
+    site.write(&format!("{prefix}.key"), &key);
+    site.write(&format!("{prefix}.pem"), &leaf);
+    site.write(&format!("{prefix}-root.pem"), &root);
+}
+
+#[test]
+fn resume_completes_only_what_the_command_would_sign() {
+    let site = site();
+    let url = serve(&site, &[Answer::Refusal, Answer::Stamp]);
+    site.expect(&format!("{SIGN} --tsa-url {url}"), 1);
+    let place = site.at("falcon.sig.incomplete");
+    let left = fs::read_to_string(&place).unwrap();
+    let resume = |line: &str, said: &str| {
+        let failed = site.expect(&format!("{line} --tsa-url {url} --resume"), 1);
+        assert!(failed.stderr.contains(said), "{}", failed.stderr);
+        assert!(!site.at("falcon.sig").exists());
+        assert!(place.exists());
+    };
+    // Of another key.
+    let other_key = SIGN.replace("p256.key", "p384.key");
+    resume(&other_key, "is no signature by the key");
+    // Of another content: one character of the payload's base64.
+    let (head, payload) = left.split_once("\"payload\":\"").unwrap();
+    for at in [40, 400] {
+        let mut payload = payload.as_bytes().to_vec();
+        payload[at] = if payload[at] == b'A' { b'B' } else { b'A' };
+        let payload = String::from_utf8(payload).unwrap();
+        let changed = format!("{head}\"payload\":\"{payload}");
+        fs::write(&place, changed).unwrap();
+        resume(SIGN, "is no signature by the key");
+    }
+    fs::write(&place, &left[..left.len() - 9]).unwrap();
+    resume(SIGN, "falcon.sig.incomplete");
+    fs::write(&place, &left).unwrap();
+    // Of another model, or of this one with other files.
+    site.write("eagle/weights.bin", "weights");
+    let other_model = SIGN.replace("falcon --", "eagle --");
+    resume(
+        &other_model,
+        "is of another model: \"falcon\", not \"eagle\"",
+    );
+    site.write("falcon/added.bin", "");
+    resume(SIGN, "not signed: \"added.bin\"");
+    fs::remove_file(site.at("falcon/added.bin")).unwrap();
+    site.expect(&format!("{SIGN} --tsa-url {url} --resume"), 0);
+    site.expect(
+        &format!("{VERIFY} --tsa-certificate-chain tsa.pem --strict"),
+        0,
+    );
+}
+
+#[test]
+fn a_signature_in_the_model_is_completed_there() {
+    let site = site();
+    let url = serve(&site, &[Answer::Refusal, Answer::Stamp]);
+    let sign = "sign key falcon --private-key keys/p256.key --signature falcon/model.sig --shard-size 1000000";
+    site.write("falcon/empty.bin", "");
+    site.expect(&format!("{sign} --tsa-url {url}"), 1);
+    site.expect(&format!("{sign} --tsa-url {url} --resume"), 0);
+    assert!(!site.at("falcon/model.sig.incomplete").exists());
+    let verify = "verify key falcon --public-key keys/p256.pub --signature falcon/model.sig";
+    site.expect(verify, 0);
+}
+
+#[test]
+fn resume_judges_the_certificates_again() {
+    let site = site();
+    let url = serve(&site, &[Answer::Refusal, Answer::Stamp]);
+    certified(&site, "release", chain(4000));
+    certified(&site, "other", chain(4000));
+    let sign = format!(
+        "sign certificate falcon --private-key release.key --signing-certificate release.pem --signature falcon.sig --tsa-url {url}"
+    );
+    site.expect(&sign, 1);
+    // The certificate of another key, and certificates beside the one that was signed with.
+    for other in [
+        sign.replace("release.pem", "other.pem"),
+        format!("{sign} --certificate-chain release-root.pem"),
+    ] {
+        let failed = site.expect(&format!("{other} --resume"), 1);
+        let said = "is no signature by the key and the certificates of this command";
+        assert!(failed.stderr.contains(said), "{}", failed.stderr);
+    }
+    site.expect(&format!("{sign} --resume"), 0);
+    let verify =
+        "verify certificate falcon --signature falcon.sig --certificate-chain release-root.pem";
+    site.expect(verify, 0);
+
+    // It has expired since: a timestamp of today would prove too late a time.
+    let expired = chain(2026);
+    let key = PrivateKey::from_pem(expired.0.as_bytes(), None).unwrap();
+    let signer = CertificateSigner::new(KeySigner::new(key), expired.1.as_bytes(), &[]).unwrap();
+    let file = sign::bundle(&payload(), &signer).unwrap();
+    fs::write(site.at("falcon.sig.incomplete"), file).unwrap();
+    certified(&site, "release", expired);
+    let failed = site.expect(&format!("{sign} --resume"), 1);
+    assert!(failed.stderr.contains("is valid from"), "{}", failed.stderr);
+}
+
+#[test]
+fn a_signing_from_the_beginning_leaves_nothing_to_be_completed() {
+    let site = site();
+    let url = serve(&site, &[Answer::Refusal, Answer::Stamp]);
+    site.expect(&format!("{SIGN} --tsa-url {url}"), 1);
+    site.write("falcon/weights.bin", "newer weights");
+    site.expect(SIGN, 0);
+    assert!(!site.at("falcon.sig.incomplete").exists());
+    site.expect(&format!("{SIGN} --tsa-url {url} --resume"), 1);
+    site.expect(VERIFY, 0);
 }
 
 #[test]

@@ -17,6 +17,8 @@
 //! # Ok::<(), model_signing::walk::WalkError>(())
 //! ```
 
+use std::collections::BTreeSet;
+
 use crate::manifest::{Differences, Method, SINGLE_FILE};
 use crate::statement::Statement;
 use crate::walk::{Ignored, Listing, Model, WalkError};
@@ -131,6 +133,35 @@ pub fn list(
     }
     let names = statement.manifest.paths();
     Ok(model.find(names.filter(|name| !ignored.covers(name)))?)
+}
+
+/// As [`compare`], without reading a file: only the names are compared. Of a file in shards it is the name of the file, and
+/// an empty one is passed over: it has no shard.
+///
+/// # Errors
+///
+/// [`MismatchError::Differs`].
+pub fn compare_names(listing: &Listing, statement: &Statement) -> Result<(), MismatchError> {
+    let has_shards = statement.manifest.method().shard_bytes().is_some();
+    let signed: BTreeSet<&str> = statement.manifest.paths().map(|path| &**path).collect();
+    let files = listing.files.iter();
+    let files = files.filter(|file| file.size > 0 || !has_shards || signed.contains(&*file.name));
+    let there: BTreeSet<&str> = files.map(|file| &*file.name).collect();
+    let names = |one: &BTreeSet<&str>, other: &BTreeSet<&str>| -> Vec<String> {
+        one.difference(other)
+            .map(|name| (*name).to_owned())
+            .collect()
+    };
+    let differences = Differences {
+        missing: names(&signed, &there),
+        extra: names(&there, &signed),
+        changed: Vec::new(),
+    };
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(MismatchError::Differs(differences))
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::bundle::MAX_CERTIFICATES;
 use crate::certificate::{self, ChainError, Rules};
 use crate::dsse::{self, IN_TOTO_PAYLOAD_TYPE};
 use crate::key::{BadSignature, PrivateKey, PublicKey};
-use crate::verify::{MAX_SIGNATURE_BYTES, MEDIA_TYPE};
+use crate::verify::{MAX_SIGNATURE_BYTES, MEDIA_TYPE, SignatureFile};
 
 /// Something that can sign: a key in memory, or one in a hardware token.
 pub trait Signer {
@@ -42,6 +42,59 @@ impl Material {
         match self {
             Self::Key(key) | Self::Certificates { key, .. } => key,
         }
+    }
+
+    /// Whether `file` is a signature by this signer over its payload, as [`bundle`] makes one: with the same certificates, or
+    /// with the hint at the same key. Certificates are not examined.
+    pub fn has_signed(&self, file: &SignatureFile) -> bool {
+        let is_named = match self {
+            Self::Key(key) => {
+                file.certificates().is_empty()
+                    && file.public_key_hint() == Some(key.hint().as_str())
+            }
+            Self::Certificates { chain, .. } => file.certificates() == chain,
+        };
+        let message = dsse::pae(IN_TOTO_PAYLOAD_TYPE, file.unverified_payload());
+        is_named && self.key().verify(&message, file.signature()).is_ok()
+    }
+
+    /// The certificates of a signer: the PEM file `certificate`, whose first one is the signer's own, and then those of the
+    /// PEM files `chain`, in order. Whether anyone could verify with them is the question of [`check`](Self::check).
+    ///
+    /// # Errors
+    ///
+    /// [`SignError::Chain`] and [`SignError::TooManyCertificates`].
+    pub fn of_certificates(certificate: &[u8], chain: &[Vec<u8>]) -> Result<Self, SignError> {
+        let mut certificates = certificate::all_of_pem(certificate)?;
+        let leaf = certificates.first().ok_or(ChainError::NoCertificate)?;
+        let key = certificate::leaf_key(leaf)?;
+        for file in chain {
+            certificates.extend(certificate::all_of_pem(file)?);
+        }
+        if certificates.len() > MAX_CERTIFICATES {
+            return Err(SignError::TooManyCertificates {
+                found: certificates.len(),
+            });
+        }
+        Ok(Self::Certificates {
+            key,
+            chain: certificates,
+        })
+    }
+
+    /// Checks all that can be checked of certificates without the roots of those who verify: that they are valid at `now` (in
+    /// seconds of Unix time) and for signing, that each is issued by the next, and that none is missing in between.
+    /// `strict` as in [`Rules`]. Answers whether the signing certificate lacks a key usage.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError`], with which a verifier would refuse the signature.
+    pub fn check(&self, now: i64, strict: bool) -> Result<bool, ChainError> {
+        let Self::Certificates { chain, .. } = self else {
+            return Err(ChainError::NoCertificate);
+        };
+        let rules = Rules::at_present(now, strict);
+        Ok(certificate::check_for_signing(chain, &rules)?.lacks_key_usage)
     }
 }
 
@@ -174,51 +227,35 @@ pub struct CertificateSigner<S> {
 }
 
 impl<S: Signer> CertificateSigner<S> {
-    /// Signs with the key of `signer`, for which the first certificate of the PEM file `certificate` must be.
-    ///
-    /// The other certificates of that file, and then every certificate of the PEM files `chain`, go into the signature
-    /// file after it, in order. Whether anyone could verify with them is the question of [`check`](Self::check).
+    /// Signs with the key of `signer`, for which the first certificate of the PEM file `certificate` must be. All certificates
+    /// go into the signature file: see [`Material::of_certificates`].
     ///
     /// # Errors
     ///
-    /// [`SignError::Chain`] and [`SignError::KeyMismatch`].
+    /// [`SignError::Chain`], [`SignError::TooManyCertificates`] and [`SignError::KeyMismatch`].
     pub fn new(signer: S, certificate: &[u8], chain: &[Vec<u8>]) -> Result<Self, SignError> {
-        let mut certificates = certificate::all_of_pem(certificate)?;
-        let leaf = certificates.first().ok_or(ChainError::NoCertificate)?;
-        let key = certificate::leaf_key(leaf)?;
-        if key != *signer.material().key() {
-            return Err(SignError::KeyMismatch);
-        }
-        for file in chain {
-            certificates.extend(certificate::all_of_pem(file)?);
-        }
-        if certificates.len() > MAX_CERTIFICATES {
-            return Err(SignError::TooManyCertificates {
-                found: certificates.len(),
-            });
-        }
-        Ok(Self {
-            signer,
-            material: Material::Certificates {
-                key,
-                chain: certificates,
-            },
-        })
+        Self::of(signer, Material::of_certificates(certificate, chain)?)
     }
 
-    /// Checks all that can be checked without the roots of those who verify: that the certificates are valid at `now`
-    /// (in seconds of Unix time) and for signing, that each is issued by the next, and that none is missing in between.
-    /// `strict` as in [`Rules`]. Answers whether the signing certificate lacks a key usage.
+    /// Signs with the key of `signer`, whose certificates these are.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError::KeyMismatch`].
+    pub fn of(signer: S, material: Material) -> Result<Self, SignError> {
+        if material.key() != signer.material().key() {
+            return Err(SignError::KeyMismatch);
+        }
+        Ok(Self { signer, material })
+    }
+
+    /// [`Material::check`] of its certificates.
     ///
     /// # Errors
     ///
     /// [`ChainError`], with which a verifier would refuse the signature.
     pub fn check(&self, now: i64, strict: bool) -> Result<bool, ChainError> {
-        let Material::Certificates { chain, .. } = &self.material else {
-            return Err(ChainError::NoCertificate);
-        };
-        let rules = Rules::at_present(now, strict);
-        Ok(certificate::check_for_signing(chain, &rules)?.lacks_key_usage)
+        self.material.check(now, strict)
     }
 }
 

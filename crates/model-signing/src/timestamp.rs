@@ -20,3 +20,11 @@ pub use request::Request;
 #[cfg(feature = "sigstore")]
 pub(crate) use token::Token;
 pub use token::{MAX_TIMESTAMPS, MAX_TOKEN_BYTES};
+
+/// How far a timestamp may be ahead of this machine's clock, in seconds.
+const CLOCK_SKEW_SECONDS: i64 = 300;
+
+/// Whether a time is after the present, both in seconds of Unix time, and not only because of a clock that is a little slow.
+pub(crate) const fn is_ahead(time: i64, now: i64) -> bool {
+    time > now.saturating_add(CLOCK_SKEW_SECONDS)
+}

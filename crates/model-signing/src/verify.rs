@@ -13,7 +13,7 @@ use crate::bundle::{Bundle, BundleError, Content, MODEL_SIGNATURE_MEDIA_TYPE};
 use crate::certificate::{self, ChainError, TrustStore, ValidAt};
 use crate::dsse::{Envelope, IN_TOTO_PAYLOAD_TYPE};
 use crate::key::{Curve, Hash, PublicKey};
-use crate::timestamp::Authorities;
+use crate::timestamp::{Authorities, is_ahead};
 
 /// How to verify.
 #[doc(inline)]
@@ -21,9 +21,6 @@ pub use crate::certificate::Rules as Options;
 
 /// Most bytes of a signature file: 512 MiB, which is enough for two million files.
 pub const MAX_SIGNATURE_BYTES: usize = 512 << 20;
-
-/// How far a timestamp may be ahead of this machine's clock, in seconds.
-const CLOCK_SKEW_SECONDS: i64 = 300;
 
 pub(crate) const MEDIA_TYPE: &str = MODEL_SIGNATURE_MEDIA_TYPE;
 
@@ -285,12 +282,17 @@ impl SignatureFile {
         self.bundle.timestamps()
     }
 
+    /// The hint at the key that it was signed with.
+    pub(crate) fn public_key_hint(&self) -> Option<&str> {
+        self.bundle.public_key_hint()
+    }
+
     /// When trusted authorities saw the signature. `now` is the present, in seconds of Unix time.
     pub fn proven_times(&self, authorities: &Authorities, now: i64) -> ProvenTimes {
         let mut proven = ProvenTimes::default();
         for token in self.timestamps() {
             match authorities.verify(token, self.signature()) {
-                Ok(stamped) if stamped.time <= now.saturating_add(CLOCK_SKEW_SECONDS) => {
+                Ok(stamped) if !is_ahead(stamped.time, now) => {
                     proven.times.push(stamped.time);
                 }
                 Ok(_) => proven

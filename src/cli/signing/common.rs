@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use model_signing::Destination;
 use model_signing::manifest::{self, Manifest};
+use model_signing::model;
 use model_signing::sigstore::Verified;
 use model_signing::statement::{NotSignable, Statement};
 use model_signing::walk::{Listed, Listing, Model};
@@ -200,15 +201,37 @@ impl Common {
         Ok((hashing, Place(destination)))
     }
 
-    /// Where a completed signature goes. Whether the model has changed since it was signed is found out when it is verified.
-    pub(super) fn place_of(&self, statement: &Statement) -> anyhow::Result<Place> {
-        let destination = if self.oci.path().is_some() {
-            Destination::prepare(&self.signature, Path::new(NO_MODEL))?
-        } else {
-            let model = self.tree.open(statement.allow_symlinks)?;
-            Destination::prepare(&self.signature, model.path())?
+    /// Where a completed signature goes, if it is of this model: of this name, with these files. Whether their content has
+    /// changed since it was signed is found out when it is verified.
+    pub(super) fn place_of(
+        &self,
+        statement: &Statement,
+        warnings: &mut Warnings,
+    ) -> anyhow::Result<Place> {
+        let left = stamping::incomplete(&self.signature);
+        let comparing = || format!("{} is of another model", left.display());
+        if let Some(image) = self.oci.load()? {
+            let options = model::Options {
+                ignored: oci::ignored(&self.tree),
+                ignore_unsigned: false,
+            };
+            let compared = image.manifest.compare(statement, &options);
+            compared.with_context(comparing)?;
+            return Ok(Place(self.destination(Path::new(NO_MODEL))?));
+        }
+        let mut ignored = self.tree.ignored_beside(self.place(), warnings)?;
+        self.tree.ignore(&mut ignored, &left)?;
+        let model = self.tree.open(statement.allow_symlinks)?;
+        let name = model.name()?;
+        let signed = statement.name.as_deref().unwrap_or_default();
+        anyhow::ensure!(signed == name, "{}: {signed:?}, not {name:?}", comparing());
+        let options = model::Options {
+            ignored,
+            ignore_unsigned: false,
         };
-        Ok(Place(Some(destination)))
+        let listing = model::list(&model, statement, &options).with_context(comparing)?;
+        model::compare_names(&listing, statement).with_context(comparing)?;
+        Ok(Place(self.destination(model.path())?))
     }
 
     /// Where the signature is a file, if it is one: the shell may have opened one in the model.

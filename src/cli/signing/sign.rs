@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use model_signing::MAX_PEM_BYTES;
 use model_signing::key::PrivateKey;
-use model_signing::sign::{self, CertificateSigner, KeySigner, Signer};
+use model_signing::sign::{self, CertificateSigner, KeySigner, Material, Signer};
 use model_signing::statement::Statement;
 use model_signing::verify::{SignatureFile, Warning};
 
@@ -143,6 +143,9 @@ pub(super) fn run(method: &Method, config: &Path) -> anyhow::Result<Outcome> {
     let registering = common.register.prepare(config, is_keyless)?;
     let mut warnings = Warnings::new(common.strict);
     let signed = sign_by(method, common, &mut warnings);
+    if signed.is_ok() && !common.stamping.resume {
+        stamping::superseded(&common.signature);
+    }
     let registered = match (&registering, &signed) {
         (Some(registering), Ok(signed)) => {
             Some(registering.register(&signed.file, &common.signature))
@@ -186,7 +189,7 @@ fn sign_by(method: &Method, common: &Common, warnings: &mut Warnings) -> anyhow:
     }
     // The key comes before the model: to hash for an hour and then find no key would be the wrong order.
     if common.stamping.resume {
-        resume(common)
+        resume(method, common, warnings)
     } else {
         signer(method, warnings).and_then(|signer| sign_with(common, &*signer, warnings))
     }
@@ -210,12 +213,22 @@ fn sign_with(
     })
 }
 
-/// Completes what an earlier run left. Returns the signed content.
-fn resume(common: &Common) -> anyhow::Result<Signed> {
-    let bundle = common.stamping.resume(&common.signature)?;
-    let file = SignatureFile::parse(&bundle)?;
-    let statement = Statement::parse(file.unverified_payload())?;
-    common.place_of(&statement)?.write(&bundle)?;
+/// Completes what an earlier run left, if it is what this command would sign as far as that is known without hashing the
+/// model: others may have changed the file, and months may have passed. Returns the signed content.
+fn resume(method: &Method, common: &Common, warnings: &mut Warnings) -> anyhow::Result<Signed> {
+    let (place, left) = common.stamping.left(&common.signature)?;
+    let reading = || place.display().to_string();
+    let file = SignatureFile::parse(&left).with_context(reading)?;
+    anyhow::ensure!(
+        method.material(warnings)?.has_signed(&file),
+        "{} is no signature by the key and the certificates of this command: it was changed, or is of another signing; \
+         sign again, without --resume",
+        place.display()
+    );
+    let statement = Statement::parse(file.unverified_payload()).with_context(reading)?;
+    let destination = common.place_of(&statement, warnings)?;
+    let bundle = common.stamping.complete(&left, &place)?;
+    destination.write(&bundle)?;
     stamping::completed(&common.signature)?;
     Ok(Signed {
         statement: super::verify::signed(&statement),
@@ -242,6 +255,21 @@ fn signer(method: &Method, warnings: &mut Warnings) -> anyhow::Result<Box<dyn Si
 }
 
 impl Method {
+    /// What a signature has about the signer. Certificates are those that could be signed with today.
+    fn material(&self, warnings: &mut Warnings) -> anyhow::Result<Material> {
+        match self {
+            Self::Key(args) => Ok(args.key.signer()?.material().clone()),
+            Self::Pkcs11Key(args) => Ok(args.token.signer()?.material().clone()),
+            Self::Certificate(CertificateArgs { chain, .. })
+            | Self::Pkcs11Certificate(Pkcs11CertificateArgs { chain, .. }) => {
+                let material = chain.material(&chain.leaf()?)?;
+                chain.check(&material, warnings)?;
+                Ok(material)
+            }
+            Self::Sigstore(_) => unreachable!("it completes its signatures itself"),
+        }
+    }
+
     /// The reference replaces whatever `--signature` names. Of these there may be no copy.
     fn spare_inputs(&self, signature: &Path) -> anyhow::Result<()> {
         let (key, chain) = match self {
@@ -326,22 +354,35 @@ impl ChainArgs {
         leaf: &[u8],
         warnings: &mut Warnings,
     ) -> anyhow::Result<CertificateSigner<S>> {
-        let strict = warnings.strict;
+        let signer =
+            CertificateSigner::of(signer, self.material(leaf)?).with_context(|| self.shown())?;
+        self.check(signer.material(), warnings)?;
+        Ok(signer)
+    }
+
+    /// The certificates that go into a signature.
+    fn material(&self, leaf: &[u8]) -> anyhow::Result<Material> {
         let chain: Vec<_> = self
             .certificate_chain
             .iter()
             .map(|path| read(path, MAX_PEM_BYTES))
             .collect::<Result<_, _>>()?;
-        let reading = || format!("the certificate {}", self.signing_certificate.display());
-        let signer = CertificateSigner::new(signer, leaf, &chain).with_context(reading)?;
-        // What its own verifier would refuse is not signed.
-        if signer
-            .check(clock::now().as_second(), strict)
-            .with_context(reading)?
-        {
+        Material::of_certificates(leaf, &chain).with_context(|| self.shown())
+    }
+
+    /// What its own verifier would refuse is not signed.
+    fn check(&self, material: &Material, warnings: &mut Warnings) -> anyhow::Result<()> {
+        let lacks_key_usage = material
+            .check(clock::now().as_second(), warnings.strict)
+            .with_context(|| self.shown())?;
+        if lacks_key_usage {
             warnings.warn(Warning::NoKeyUsage.to_string())?;
         }
-        Ok(signer)
+        Ok(())
+    }
+
+    fn shown(&self) -> String {
+        format!("the certificate {}", self.signing_certificate.display())
     }
 }
 

@@ -1,8 +1,8 @@
 //! Timestamps while signing with a key or a certificate: asking authorities, and what is left if none answers.
 
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -12,7 +12,9 @@ use model_signing::verify::{MAX_SIGNATURE_BYTES, SignatureFile};
 use url::Url;
 
 use super::files::{is_standard, read};
+use super::messages::say;
 use crate::cli::output::Mistake;
+use crate::clock;
 use crate::http;
 
 /// Whom to ask for timestamps.
@@ -25,7 +27,7 @@ pub(super) struct StampingArgs {
     tsa_url: Vec<Url>,
 
     /// Complete the signature that an earlier run left in SIGNATURE.incomplete, because a timestamp
-    /// or a log entry was missing. The model is not hashed again, and no key is used
+    /// or a log entry was missing. The model is not hashed and not signed again
     #[arg(long)]
     pub(super) resume: bool,
 }
@@ -45,8 +47,8 @@ impl StampingArgs {
             .map_err(|why| left(signature, &file, why, "has no timestamp yet", ""))
     }
 
-    /// The signature that an earlier run left, completed.
-    pub(super) fn resume(&self, signature: &Path) -> anyhow::Result<Vec<u8>> {
+    /// Where an earlier run left a signature, and its bytes. Nothing of them is verified.
+    pub(super) fn left(&self, signature: &Path) -> anyhow::Result<(PathBuf, Vec<u8>)> {
         if self.tsa_url.is_empty() || is_standard(signature) {
             return Err(Mistake(
                 "--resume needs --tsa-url, and a --signature that is a file".to_owned(),
@@ -55,7 +57,12 @@ impl StampingArgs {
         }
         let place = incomplete(signature);
         let file = read(&place, MAX_SIGNATURE_BYTES)?;
-        self.stamp(&file)
+        Ok((place, file))
+    }
+
+    /// Adds the timestamps to a signature that was left at `place`.
+    pub(super) fn complete(&self, file: &[u8], place: &Path) -> anyhow::Result<Vec<u8>> {
+        self.stamp(file)
             .with_context(|| format!("{} stays", place.display()))
     }
 
@@ -103,10 +110,31 @@ pub(super) fn left(
     }
 }
 
-/// Removes what `--resume` has completed.
+/// Removes what `--resume` has completed. Another process may have completed it meanwhile.
 pub(super) fn completed(signature: &Path) -> anyhow::Result<()> {
     let place = incomplete(signature);
-    fs::remove_file(&place).with_context(|| format!("{} cannot be removed", place.display()))
+    match fs::remove_file(&place) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{} cannot be removed", place.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes what an earlier run left, after a run that signed from the beginning: `--resume` would replace the new signature
+/// with the old one.
+pub(super) fn superseded(signature: &Path) {
+    let place = incomplete(signature);
+    let is_file = fs::symlink_metadata(&place).is_ok_and(|there| there.is_file());
+    if is_file
+        && !is_standard(signature)
+        && let Err(error) = fs::remove_file(&place)
+    {
+        say(&format!(
+            "{} is of an earlier signing and cannot be removed: {error}",
+            place.display()
+        ));
+    }
 }
 
 pub(super) fn incomplete(signature: &Path) -> PathBuf {
@@ -116,8 +144,8 @@ pub(super) fn incomplete(signature: &Path) -> PathBuf {
 }
 
 /// The owner's alone: it is not yet what its owner wanted to publish. There is no private key in it. What is no regular file
-/// is not written to: a symlink could lead to a file of another use.
-fn leave(place: &Path, file: &[u8]) -> std::io::Result<()> {
+/// is not written to: a symlink could lead to a file of another use, and a second name is one.
+fn leave(place: &Path, file: &[u8]) -> io::Result<()> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let mut left = fs::OpenOptions::new()
         .write(true)
@@ -125,8 +153,12 @@ fn leave(place: &Path, file: &[u8]) -> std::io::Result<()> {
         .mode(0o600)
         .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
         .open(place)?;
-    if !left.metadata()?.is_file() {
-        return Err(std::io::Error::other("it is no regular file"));
+    let there = left.metadata()?;
+    if !there.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    if there.nlink() > 1 {
+        return Err(io::Error::other("the file there has another name too"));
     }
     // One that was there before may have had other permissions.
     left.set_permissions(fs::Permissions::from_mode(0o600))?;
@@ -151,6 +183,9 @@ pub(super) async fn ask(
         .submit(url, &headers, body, MAX_TOKEN_BYTES)
         .await
         .with_context(asking)?;
-    request.check(&answer.body, trusted).with_context(asking)?;
+    let now = clock::now().as_second();
+    request
+        .check(&answer.body, trusted, now)
+        .with_context(asking)?;
     Ok(answer.body.to_vec())
 }

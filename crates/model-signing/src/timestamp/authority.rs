@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
-use x509_parser::prelude::X509Certificate;
 
 use super::signer::{self, hash_named};
 use super::token::Token;
@@ -238,7 +237,9 @@ impl Authority {
             .roots
             .iter()
             // The library does not look at the validity of a root.
-            .filter(|root| certificate::read(root).is_ok_and(|root| is_valid_at(&root, time)))
+            .filter(|root| {
+                SignerCertificate::parse(root).is_some_and(|root| root.is_valid_at(time))
+            })
             .map(|root| rustls_pki_types::CertificateDer::from(root.as_slice()))
             .collect();
         if roots.is_empty() {
@@ -279,11 +280,6 @@ impl Authority {
             Some(*all.start().max(&from)..=*all.end().min(&until))
         })
     }
-}
-
-fn is_valid_at(certificate: &X509Certificate<'_>, time: i64) -> bool {
-    let validity = certificate.validity();
-    (validity.not_before.timestamp()..=validity.not_after.timestamp()).contains(&time)
 }
 
 pub(super) fn check_imprint(token: &Token<'_>, message: &[u8]) -> Result<(), TimestampError> {

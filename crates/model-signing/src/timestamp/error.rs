@@ -33,6 +33,20 @@ pub enum TimestampError {
     /// It answers another request.
     #[error("the timestamp does not have the nonce of the request")]
     Nonce,
+    /// Its time is after the present.
+    #[error("the timestamp's time, {time} (seconds of Unix time), is after this machine's time")]
+    Ahead {
+        /// The time, in seconds of Unix time.
+        time: i64,
+    },
+    /// The certificate of the signer is not valid at its time.
+    #[error(
+        "the certificate of the timestamp's signer is not valid at the timestamp's time, {time} (seconds of Unix time)"
+    )]
+    NotValid {
+        /// The time, in seconds of Unix time.
+        time: i64,
+    },
     /// No authority that is trusted has made it.
     #[error("the timestamp is by an authority that is not trusted")]
     UnknownAuthority,

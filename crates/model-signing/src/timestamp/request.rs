@@ -5,7 +5,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use super::der::{BOOLEAN, INTEGER, OCTET_STRING, SEQUENCE, encode};
 use super::signer::{self, SignerCertificate};
 use super::token::Token;
-use super::{Authorities, Stamped, TimestampError, authority};
+use super::{Authorities, Stamped, TimestampError, authority, is_ahead};
 use crate::key::Hash;
 
 /// TimeStampReq without the imprint's digest and the nonce: version 1, SHA-256, and the authority's certificate wanted.
@@ -54,17 +54,28 @@ impl Request {
         encode(SEQUENCE, &fields.concat())
     }
 
-    /// That `response` answers this request: it was granted, is over the message, has the nonce, and is signed by a trusted
-    /// authority; with no authorities, by the certificate that it carries: the verifier decides later whether to trust it.
+    /// That `response` answers this request: it was granted, is over the message, has the nonce, has no time after `now` (the
+    /// present, in seconds of Unix time), and is signed by a trusted authority; with no authorities, by the certificate that it
+    /// carries: the verifier decides later whether to trust it.
     ///
     /// # Errors
     ///
     /// [`TimestampError`], which names the check that failed.
-    pub fn check(&self, response: &[u8], trusted: &Authorities) -> Result<Stamped, TimestampError> {
+    pub fn check(
+        &self,
+        response: &[u8],
+        trusted: &Authorities,
+        now: i64,
+    ) -> Result<Stamped, TimestampError> {
         let token = Token::parse(response)?;
         authority::check_imprint(&token, &self.message)?;
         let nonce = token.info.nonce.unwrap_or_default();
         verify_slices_are_equal(nonce, &self.nonce).map_err(|_| TimestampError::Nonce)?;
+        let time = token.info.time;
+        // No verifier would count it.
+        if is_ahead(time, now) {
+            return Err(TimestampError::Ahead { time });
+        }
         if !trusted.is_empty() {
             return trusted.verify(response, &self.message);
         }
@@ -79,8 +90,11 @@ impl Request {
         signer::check_attributes(&token, signer.der)?;
         signer.verify(&token)?;
         signer.check_usage()?;
+        if !signer.is_valid_at(time) {
+            return Err(TimestampError::NotValid { time });
+        }
         Ok(Stamped {
-            time: token.info.time,
+            time,
             authority: signer.shown(),
         })
     }

@@ -37,6 +37,11 @@ impl<'a> SignerCertificate<'a> {
         certificate::shown_subject(&self.x509)
     }
 
+    pub(super) fn is_valid_at(&self, time: i64) -> bool {
+        let validity = self.x509.validity();
+        (validity.not_before.timestamp()..=validity.not_after.timestamp()).contains(&time)
+    }
+
     pub(super) fn is_named_by(&self, id: &SignerId<'_>) -> bool {
         match id {
             SignerId::IssuerAndSerial(issuer, serial) => {

@@ -186,17 +186,29 @@ fn an_answer_must_be_to_the_request() {
     let known = trusted(&authority, 2);
     for trusted in [&anybody, &known] {
         let stamped = request
-            .check(&answer(Some(nonce.clone())), trusted)
+            .check(&answer(Some(nonce.clone())), trusted, SIGNED_AT)
             .unwrap();
         assert_eq!(stamped.time, SIGNED_AT + 10);
+        // What no verifier would count: this machine's clock may be five minutes slow, not more.
+        for (slow, is_counted) in [(300, true), (301, false)] {
+            let now = SIGNED_AT + 10 - slow;
+            let checked = request.check(&answer(Some(nonce.clone())), trusted, now);
+            assert_eq!(checked.is_ok(), is_counted, "{slow}: {checked:?}");
+            if let Err(error) = checked {
+                let time = SIGNED_AT + 10;
+                assert_eq!(error, TimestampError::Ahead { time });
+            }
+        }
         for wrong in [None, Some(vec![0x41; 16]), Some(nonce[1..].to_vec())] {
-            let error = request.check(&answer(wrong), trusted).unwrap_err();
+            let error = request
+                .check(&answer(wrong), trusted, SIGNED_AT)
+                .unwrap_err();
             assert_eq!(error, TimestampError::Nonce);
         }
     }
     let other = Request::new(b"another signature").unwrap();
     assert_eq!(
-        other.check(&answer(Some(nonce.clone())), &anybody),
+        other.check(&answer(Some(nonce.clone())), &anybody, SIGNED_AT),
         Err(TimestampError::Imprint)
     );
     assert_ne!(Request::new(MESSAGE).unwrap().der(), der);
@@ -204,12 +216,30 @@ fn an_answer_must_be_to_the_request() {
     let token = other_authority.stamp(
         MESSAGE,
         &Stamp {
-            nonce: Some(nonce),
+            nonce: Some(nonce.clone()),
             ..Stamp::default()
         },
     );
     assert!(matches!(
-        request.check(&token, &known),
+        request.check(&token, &known, SIGNED_AT),
         Err(TimestampError::Path(_))
     ));
+    // Nobody could trust it, whatever they trust.
+    let expired = Flaws {
+        expired: true,
+        ..Flaws::default()
+    };
+    let expired = StampAuthority::with(&rcgen::PKCS_ECDSA_P256_SHA256, expired);
+    let token = expired.stamp(
+        MESSAGE,
+        &Stamp {
+            nonce: Some(nonce),
+            ..Stamp::default()
+        },
+    );
+    let time = SIGNED_AT + 10;
+    assert_eq!(
+        request.check(&token, &anybody, SIGNED_AT),
+        Err(TimestampError::NotValid { time })
+    );
 }

@@ -85,7 +85,7 @@ pub(super) fn sign(args: &SigstoreArgs, warnings: &mut Warnings) -> anyhow::Resu
         network: Network::new()?,
     };
     if args.common.stamping.resume {
-        signing.resume()
+        signing.resume(warnings)
     } else {
         signing.sign(warnings)
     }
@@ -130,7 +130,7 @@ impl Signing<'_> {
     }
 
     /// Goes on with what an earlier run has left.
-    fn resume(&mut self) -> anyhow::Result<Signed> {
+    fn resume(&mut self, warnings: &mut Warnings) -> anyhow::Result<Signed> {
         let common = &self.args.common;
         let signature = &common.signature;
         if is_standard(signature) {
@@ -148,11 +148,18 @@ impl Signing<'_> {
             place.display(),
             time(draft.certificate().not_after)
         );
+        let identity = &draft.certificate().identity;
+        let names: Vec<&str> = identity.names.iter().map(|name| &*name.text).collect();
+        say(&format!(
+            "Completing the signature of {}; the identity provider is {}",
+            names.join(", "),
+            identity.issuer
+        ));
         say(&format!(
             "The certificate of {} is valid for another {left} seconds",
             place.display()
         ));
-        let destination = common.place_of(&statement)?;
+        let destination = common.place_of(&statement, warnings)?;
         let finished = self.complete(draft)?;
         destination.write(&finished.file)?;
         stamping::completed(signature)?;
