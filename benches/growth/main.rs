@@ -27,11 +27,22 @@ mod child;
 #[path = "../catch_up/configuration.rs"]
 mod configuration;
 #[cfg(target_os = "linux")]
+#[path = "../../crates/model-signing/tests/keyless/fake/mod.rs"]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "shared with the tests of the library"
+)]
+mod fake;
+#[cfg(target_os = "linux")]
 mod filled;
 #[path = "../catch_up/log.rs"]
 mod log;
 #[cfg(target_os = "linux")]
 mod program;
+#[cfg(target_os = "linux")]
+mod reconciled;
 #[cfg(target_os = "linux")]
 mod scanned;
 #[cfg(target_os = "linux")]
@@ -64,7 +75,7 @@ mod linux {
     use std::path::{Path, PathBuf};
 
     use super::configuration::Names;
-    use super::{log, program, scanned, served, stored};
+    use super::{log, program, reconciled, scanned, served, stored};
 
     /// Measures one size of a row, in the unit of the row.
     type Measure = fn(&Bench, u64) -> io::Result<f64>;
@@ -128,8 +139,9 @@ mod linux {
         row("lookup-scan", "entries", "passes", "0.9 or more", &[(400_000, None)], scanned::rate),
         row("lookup-scan-100-ms", "entries", "1000/s", "20 or more", &[(400_000, None)], scanned::late),
         row("lookup-scan-at-once", "entries", "requests", "8 or more", &[(400_000, None)], scanned::at_once),
-        row("reconcile-10000", "findings", "s", "5", FINDINGS, program::reconcile),
-        row("reconcile-10000-all", "findings", "s", "8", FINDINGS, program::reconcile_all),
+        row("reconcile-10000", "findings", "s", "5", FINDINGS, reconciled::distinct),
+        row("reconcile-10000-copies", "findings", "s", "5", FINDINGS, reconciled::copies),
+        row("reconcile-10000-all", "findings", "s", "8", FINDINGS, reconciled::copies_all),
         row("ack-all", "findings", "s", "8",
             &[(96_000, None), (383_000, None), (958_000, Some(15.0))], program::ack_all),
         row("ack-all-memory", "findings", "MiB", "100",

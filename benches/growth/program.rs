@@ -64,32 +64,6 @@ fn looked_up(bench: &Bench, findings: u64, condition: &[&str]) -> Figure {
     mean_ms(bench, &place, &arguments, &[0, 3])
 }
 
-/// Bundles of one `reconcile`.
-const BUNDLES: u64 = 10_000;
-
-/// CPU seconds of comparing 10,000 bundles with the signings of a time in which the stored ones do not lie.
-pub(super) fn reconcile(bench: &Bench, findings: u64) -> Figure {
-    reconciled(bench, findings, &["--since", "2026-01-01"])
-}
-
-/// CPU seconds where each stored signing is answered, because none of the bundles is of it.
-pub(super) fn reconcile_all(bench: &Bench, findings: u64) -> Figure {
-    reconciled(bench, findings, &[])
-}
-
-fn reconciled(bench: &Bench, findings: u64, more: &[&str]) -> Figure {
-    let place = with_findings(bench, findings)?;
-    let bundle = fs::read(bench.data.join("../../src/cli/demo/falcon-7b.model.sig"))?;
-    // The signatures of a copy are verified once: each bundle with a certificate of its own costs its signatures more.
-    let kept = place.join("bundles");
-    fs::create_dir_all(&kept)?;
-    for n in 0..BUNDLES {
-        fs::write(kept.join(format!("{n}.sig")), &bundle)?;
-    }
-    let arguments = [&["reconcile", "--json", "--no-models", "bundles"], more].concat();
-    Ok(run(bench, &place, &arguments, &[1])?.cpu.as_secs_f64())
-}
-
 /// CPU seconds.
 pub(super) fn ack_all(bench: &Bench, findings: u64) -> Figure {
     Ok(acked(bench, findings)?.cpu.as_secs_f64())

@@ -6,7 +6,8 @@ use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
-    PublicKeyData, SanType, SerialNumber, SignatureAlgorithm, SigningKey as _, date_time_ymd,
+    PKCS_ECDSA_P384_SHA384, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
+    SigningKey as _, date_time_ymd,
 };
 use serde_json::{Value, json};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -71,6 +72,11 @@ pub struct Authority {
 
 const FULCIO: [u64; 8] = [1, 3, 6, 1, 4, 1, 57264, 1];
 
+/// P-384, as the authorities of Sigstore have.
+fn ca_key() -> KeyPair {
+    KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap()
+}
+
 fn ca(name: &str, depth: u8, years: i32) -> CertificateParams {
     let mut params = CertificateParams::default();
     // Python's cryptography requires it.
@@ -91,13 +97,13 @@ impl Authority {
 
     /// An authority whose root is valid for so many years from 2025-01-01 on; zero: it has expired at the signing.
     pub fn valid_for_years(years: i32) -> Self {
-        let root_key = KeyPair::generate().unwrap();
+        let root_key = ca_key();
         let mut root = ca("fake root", 1, years);
         if years == 0 {
             root.not_after = date_time_ymd(2025, 2, 1);
         }
         let root_der = root.self_signed(&root_key).unwrap().der().to_vec();
-        let key = KeyPair::generate().unwrap();
+        let key = ca_key();
         let mut intermediate = ca("fake intermediate", 0, 10);
         intermediate.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
         let issuer = Issuer::from_params(&root, &root_key);
@@ -110,7 +116,7 @@ impl Authority {
             chain: vec![intermediate_der, root_der],
             root: (root, root_key),
             intermediate: (intermediate, key),
-            other: KeyPair::generate().unwrap(),
+            other: ca_key(),
         }
     }
 
