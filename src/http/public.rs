@@ -1,5 +1,7 @@
 //! Reading from servers that others may control.
 
+use std::path::PathBuf;
+
 use bytes::Bytes;
 use reqwest::header::HeaderValue;
 use url::Url;
@@ -58,5 +60,10 @@ impl Client {
             Some(format!("Authorization: {value}"))
         };
         Ok(value.and_then(header))
+    }
+
+    /// The files with certificate authorities that are trusted besides the system's, for another program that sends requests.
+    pub fn ca_files(&self) -> &[PathBuf] {
+        &self.shared.settings.ca_files
     }
 }

@@ -126,7 +126,8 @@ async fn tail(stream: Option<impl AsyncRead + Unpin>) -> String {
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim)
-        .filter(|line| !line.is_empty())
+        // ssh writes frames around its warnings.
+        .filter(|line| !line.trim_matches('@').is_empty())
         .collect();
     escape::terminal(&lines.join("; ")).to_string()
 }
@@ -146,9 +147,14 @@ mod tests {
     #[tokio::test]
     async fn output_time_and_errors_are_limited_and_reported() {
         let time = Duration::from_secs(30);
-        let ended = run(shell("cat; echo a >&2; echo b >&2; exit 3"), b"in", 9, time)
-            .await
-            .unwrap();
+        let ended = run(
+            shell("cat; echo a >&2; echo @@@@ >&2; echo b >&2; exit 3"),
+            b"in",
+            9,
+            time,
+        )
+        .await
+        .unwrap();
         assert_eq!(
             (ended.stdout.as_slice(), ended.stderr.as_str()),
             (&b"in"[..], "a; b")

@@ -341,6 +341,37 @@ fn only_commits_that_an_allowed_signer_signed_register() {
 }
 
 #[test]
+fn a_server_that_has_only_a_shallow_copy_is_reported_and_nothing_old_passes_for_new() {
+    let site = Site::new("");
+    let repository = Repository::new(&site);
+    site.configure("[[expect_from]]\nname = \"releases\"\ngit = \"file://ROOT/served.git\"\n");
+    let serve = |more: &[&str]| {
+        let served = site.path("served.git");
+        if served.exists() {
+            fs::remove_dir_all(&served).unwrap();
+        }
+        let (from, to) = (
+            format!("file://{}", site.path("repository").display()),
+            served.display().to_string(),
+        );
+        let clone = [&["clone", "--quiet", "--bare"], more, &[&from, &to]].concat();
+        repository.git(&clone);
+    };
+    repository.commit("a.sig", Some(&v1()), None);
+    serve(&[]);
+    assert_eq!(site.sync().0, 0);
+    repository.commit("b.sig", Some(&v2()), None);
+    serve(&["--depth=1"]);
+    let (code, shown) = site.sync();
+    assert_eq!((code, shown.contains("shallow copy")), (3, true), "{shown}");
+    assert_eq!(site.registered(), [row("repository", "releases", "a.sig")]);
+    assert_eq!(site.health()[0].0, "registrations-unread");
+    serve(&[]);
+    let (code, shown) = site.sync();
+    assert_eq!((code, site.registered().len()), (0, 2), "{shown}");
+}
+
+#[test]
 fn a_rewritten_branch_gives_nothing_until_it_is_confirmed() {
     let site = Site::new("");
     let repository = Repository::new(&site);

@@ -10,8 +10,17 @@ use super::super::program::ProgramError;
 pub(in crate::registrations) enum GitError {
     #[error(transparent)]
     Program(#[from] ProgramError),
-    #[error("{what}: {why}")]
-    Failed { what: &'static str, why: String },
+    #[error("{what}: {why}{advice}")]
+    Failed {
+        what: &'static str,
+        why: String,
+        /// What to do; empty, or after a semicolon.
+        advice: &'static str,
+    },
+    #[error(
+        "git received nothing: the server may have a shallow copy, without the history that is needed; let it have a whole one"
+    )]
+    Shallow,
     #[error("{}: {error}", path.display())]
     Io {
         path: PathBuf,
@@ -32,4 +41,6 @@ pub(in crate::registrations) enum GitError {
     Rewritten { from: String, to: String },
     #[error("the credentials for it: {0}")]
     Credentials(String),
+    #[error("`ca_certificates` of [http]: {}: {why}", path.display())]
+    Authorities { path: PathBuf, why: String },
 }

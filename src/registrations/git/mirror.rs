@@ -11,6 +11,7 @@ use url::Url;
 
 use super::super::program::{self, Ended};
 use super::error::GitError;
+use super::{advice, authorities};
 
 /// What is passed on of the environment: where programs are, how ssh finds its keys, which proxy and authorities are used.
 const ENVIRONMENT: [&str; 18] = [
@@ -35,12 +36,15 @@ const ENVIRONMENT: [&str; 18] = [
 ];
 
 /// Settings of each run: nothing that a repository or a user configures, no program but git's own, no other protocol.
-const SETTINGS: [(&str, &str); 12] = [
+const SETTINGS: [(&str, &str); 14] = [
     ("core.hooksPath", "/dev/null"),
     ("core.fsmonitor", "false"),
     ("core.symlinks", "false"),
     ("credential.helper", ""),
     ("http.followRedirects", "false"),
+    // A server that sends nothing for a minute is given up, also where a run may take longer.
+    ("http.lowSpeedLimit", "1"),
+    ("http.lowSpeedTime", "60"),
     ("submodule.recurse", "false"),
     ("fetch.recurseSubmodules", "false"),
     ("fetch.writeCommitGraph", "false"),
@@ -53,8 +57,10 @@ const SETTINGS: [(&str, &str); 12] = [
 /// The protocols.
 const PROTOCOLS: [&str; 3] = ["https", "ssh", "file"];
 
-/// ssh asks no question, accepts no unknown host, and makes no other connection than git's.
-const SSH: &str = "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes -oClearAllForwardings=yes -oPermitLocalCommand=no";
+/// ssh asks no question, accepts no unknown host, and makes no other connection than git's. It gives up a server that does not
+/// begin within half a minute, or does not answer for a minute.
+const SSH: &str = "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes -oClearAllForwardings=yes -oPermitLocalCommand=no \
+                   -oConnectTimeout=30 -oServerAliveInterval=20 -oServerAliveCountMax=3";
 
 /// Most bytes that the copy may take on the disk.
 const MAX_COPY_BYTES: u64 = 1 << 30;
@@ -65,24 +71,36 @@ const LOOK_AT_SIZE: Duration = Duration::from_millis(500);
 /// Longest short answer of git, in bytes.
 pub(super) const SHORT_BYTES: usize = 64 * 1024;
 
-/// The reference that the branch is received into.
-const REFERENCE: &str = "refs/modelwatch/branch";
+/// The branch as it was received last. git tells the server what it has by its references: so only what is new is sent.
+const BRANCH: &str = "refs/modelwatch/branch";
+
+/// The reference that the branch is received into. It is removed before: git ends with 0 too where it has received nothing, as
+/// from a shallow copy, and an old commit must not pass for the branch of today.
+const RECEIVED: &str = "refs/modelwatch/received";
 
 /// A bare repository into which only this process fetches.
 #[derive(Debug)]
 pub(super) struct Mirror {
     directory: PathBuf,
-    /// A header for the server, as `Authorization: …`.
-    authorization: Option<String>,
+    access: Access,
     pub(super) time: Duration,
     _lock: File,
+}
+
+/// What the server needs, and what it is recognised by.
+#[derive(Debug, Default)]
+pub(super) struct Access {
+    /// A header for the server, as `Authorization: …`.
+    pub(super) authorization: Option<String>,
+    /// Files with certificate authorities that are trusted besides the system's.
+    pub(super) ca_files: Vec<PathBuf>,
 }
 
 impl Mirror {
     /// Opens the copy, and creates it if it is not there.
     pub(super) async fn open(
         directory: &Path,
-        authorization: Option<String>,
+        access: Access,
         time: Duration,
     ) -> Result<Self, GitError> {
         let failed = |error| GitError::Io {
@@ -103,11 +121,12 @@ impl Mirror {
         }
         let mirror = Self {
             directory: directory.to_owned(),
-            authorization,
+            access,
             time,
             _lock: lock,
         };
         mirror.clear_remains().map_err(failed)?;
+        authorities::write(&mirror.directory, &mirror.access.ca_files)?;
         if !directory.join("HEAD").exists() {
             let mut command = mirror.git(false);
             command.args(["init", "--bare", "--quiet", "--template=", "."]);
@@ -126,7 +145,9 @@ impl Mirror {
                 &packs,
                 (|name: &str| name.starts_with("tmp_")) as fn(&str) -> bool,
             ),
-            (&references, |name| name == "branch.lock"),
+            (&references, |name| {
+                ["branch.lock", "received.lock"].contains(&name)
+            }),
             (&self.directory, |name| {
                 [
                     "HEAD.lock",
@@ -192,8 +213,12 @@ impl Mirror {
             settings.push((format!("protocol.{protocol}.allow"), OsStr::new("always")));
         }
         // In the environment: arguments can be seen by every user of the machine.
-        if let (true, Some(header)) = (remote, &self.authorization) {
+        if let (true, Some(header)) = (remote, &self.access.authorization) {
             settings.push(("http.extraHeader".to_owned(), OsStr::new(header)));
+        }
+        if remote && !self.access.ca_files.is_empty() {
+            // Stronger than every setting; the file has what the variable named before.
+            command.env(authorities::VARIABLE, authorities::FILE);
         }
         command.env("GIT_CONFIG_COUNT", settings.len().to_string());
         for (place, (key, value)) in settings.iter().enumerate() {
@@ -225,6 +250,9 @@ impl Mirror {
 
     /// Receives the branch; answers its commit.
     pub(super) async fn fetch(&self, url: &Url, branch: &str) -> Result<String, GitError> {
+        let mut command = self.git(false);
+        command.args(["update-ref", "-d", RECEIVED]);
+        self.succeed("git update-ref", command).await?;
         let mut command = self.git(true);
         command
             .args([
@@ -240,7 +268,7 @@ impl Mirror {
                 "--end-of-options",
             ])
             .arg(url.as_str())
-            .arg(format!("refs/heads/{branch}:{REFERENCE}"));
+            .arg(format!("refs/heads/{branch}:{RECEIVED}"));
         let receive = program::run(command, b"", SHORT_BYTES, self.time);
         tokio::pin!(receive);
         let mut look = tokio::time::interval(LOOK_AT_SIZE);
@@ -260,9 +288,18 @@ impl Mirror {
         answer("git fetch", ended)?;
         let mut command = self.git(false);
         command
-            .args(["rev-parse", "--verify", "--quiet"])
-            .arg(format!("{REFERENCE}^{{commit}}"));
-        id(&self.succeed("git rev-parse", command).await?)
+            .args(["for-each-ref", "--format=%(objecttype) %(objectname)"])
+            .arg(RECEIVED);
+        let received = self.succeed("git for-each-ref", command).await?;
+        let commit = match received.strip_prefix(b"commit ") {
+            Some(name) => id(name)?,
+            None if received.is_empty() => return Err(GitError::Shallow),
+            None => return Err(GitError::Answer("the commit of the branch")),
+        };
+        let mut command = self.git(false);
+        command.args(["update-ref", BRANCH, &commit]);
+        self.succeed("git update-ref", command).await?;
+        Ok(commit)
     }
 
     /// Whether a commit is in the history of another one. One that is not here at all is not.
@@ -286,7 +323,8 @@ fn answer(what: &'static str, ended: Ended) -> Result<Vec<u8>, GitError> {
     } else {
         ended.stderr
     };
-    Err(GitError::Failed { what, why })
+    let advice = advice::on(&why);
+    Err(GitError::Failed { what, why, advice })
 }
 
 /// The id of an object, alone in a line.

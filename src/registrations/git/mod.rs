@@ -4,6 +4,8 @@
 //! attribute, submodule or configuration of the repository is ever used, and a symbolic link is only an object. Of the
 //! environment git gets what it needs to reach the repository, and no configuration file at all.
 
+mod advice;
+mod authorities;
 mod error;
 mod history;
 mod mirror;

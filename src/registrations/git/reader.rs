@@ -8,7 +8,7 @@ use super::super::collector::{Collector, Found, MAX_FILE_BYTES, MAX_FILES};
 use super::super::settings::GitSettings;
 use super::error::GitError;
 use super::history::{self, Change};
-use super::mirror::Mirror;
+use super::mirror::{Access, Mirror};
 use super::objects;
 use super::signature::AllowedSigners;
 use crate::http;
@@ -36,7 +36,11 @@ impl GitReader<'_> {
             .authorization_for(&self.settings.url)
             .await
             .map_err(|error| GitError::Credentials(error.to_string()))?;
-        let mirror = Mirror::open(self.directory, authorization, self.time).await?;
+        let access = Access {
+            authorization,
+            ca_files: self.http.ca_files().to_vec(),
+        };
+        let mirror = Mirror::open(self.directory, access, self.time).await?;
         let tip = mirror
             .fetch(&self.settings.url, &self.settings.branch)
             .await?;
