@@ -259,7 +259,7 @@ impl Registrations {
             }
             SourceKindSettings::Tags(settings) => {
                 let watches = source.watches.as_deref();
-                tags::read(settings, watches, store, &self.http, collector).await?;
+                tags::read(settings, watches, store, &self.http, time, collector).await?;
                 Ok(None)
             }
         })

@@ -1,19 +1,24 @@
 //! Registrations at a URL, or at one URL for each tag that was signed.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use tokio::time::timeout;
 use url::Url;
 
 use super::collector::{Collector, Found, MAX_FILE_BYTES};
 use super::settings::TagSettings;
-use crate::http::{Answer, Client};
+use crate::http::{Answer, Client, HttpError};
 use crate::store::{RegistrationSources, StoreError};
 
 /// Most tags that are asked for in one reading, the newest first.
 const MAX_TAGS: u32 = 100;
 
-/// Reads the URLs of a source. One that does not answer changes nothing of what it registered.
+/// The share of the time of a reading that one URL may take: a few that hang must not keep all the others from being read.
+const SHARE: u32 = 6;
+
+/// Reads the URLs of a source. One that does not answer changes nothing of what it registered. It takes less than `time`.
 ///
 /// Only tags of signings that are open are asked for. What was registered for others stays.
 pub(super) async fn read<S>(
@@ -21,6 +26,7 @@ pub(super) async fn read<S>(
     watches: Option<&[String]>,
     store: &S,
     http: &Client,
+    time: Duration,
     collector: &mut Collector,
 ) -> Result<(), StoreError>
 where
@@ -31,12 +37,19 @@ where
     } else {
         Vec::new()
     };
-    fetch(settings, &tags, http, collector).await;
+    // What was read counts, however much was not: so it ends before the reading of the source is given up.
+    fetch(settings, &tags, http, time.mul_f32(0.9), collector).await;
     Ok(())
 }
 
 /// Asks for the URL of each of these tags, or for the one URL of a source without them.
-async fn fetch(settings: &TagSettings, tags: &[String], http: &Client, collector: &mut Collector) {
+async fn fetch(
+    settings: &TagSettings,
+    tags: &[String],
+    http: &Client,
+    time: Duration,
+    collector: &mut Collector,
+) {
     let urls: Vec<Url> = if settings.has_tag() {
         tags.iter().filter_map(|tag| settings.url_of(tag)).collect()
     } else {
@@ -44,34 +57,61 @@ async fn fetch(settings: &TagSettings, tags: &[String], http: &Client, collector
     };
     let asked: HashSet<String> = urls.iter().map(Url::to_string).collect();
     collector.keep_all_but(&asked);
-    for url in urls {
-        let file = url.to_string();
-        let answer = http.find_public(
-            &url,
-            MAX_FILE_BYTES,
-            &settings.policy,
-            &settings.allow_hosts,
-        );
-        match answer.await {
-            Ok(Answer::Found(bytes)) => {
-                let found = Found {
-                    content: hex::encode(Sha256::digest(&bytes)),
-                    file,
-                    commit: None,
-                    author: None,
-                };
-                if !collector.keep(&found.file, &found.content) {
-                    collector.add(&found, &bytes);
-                }
-            }
-            // The release may not be published yet.
-            Ok(Answer::Absent(_)) => {}
-            Err(error) => {
-                collector.keep_file(&file);
-                collector.problem(error.to_string());
-            }
+    let mut done = 0;
+    let all = async {
+        for url in &urls {
+            ask(settings, url, http, time / SHARE, collector).await;
+            done += 1;
         }
+    };
+    if timeout(time, all).await.is_ok() {
+        return;
     }
+    let left: Vec<String> = urls.iter().skip(done).map(Url::to_string).collect();
+    for file in &left {
+        collector.keep_file(file);
+    }
+    collector.problem(format!(
+        "the time for this source was over: {} of {} URLs were not read, from {} on",
+        left.len(),
+        urls.len(),
+        left.first().map_or("", String::as_str)
+    ));
+}
+
+/// Asks for one URL.
+async fn ask(
+    settings: &TagSettings,
+    url: &Url,
+    http: &Client,
+    time: Duration,
+    collector: &mut Collector,
+) {
+    let file = url.to_string();
+    let answer = http.find_public(url, MAX_FILE_BYTES, &settings.policy, &settings.allow_hosts);
+    let problem = match timeout(time, answer).await {
+        Ok(Ok(Answer::Found(bytes))) => {
+            let found = Found {
+                content: hex::encode(Sha256::digest(&bytes)),
+                file,
+                commit: None,
+                author: None,
+            };
+            if !collector.keep(&found.file, &found.content) {
+                collector.add(&found, &bytes);
+            }
+            return;
+        }
+        // The release may not be published yet.
+        Ok(Ok(Answer::Absent(_))) => return,
+        Ok(Err(error @ HttpError::Redirect { .. })) => {
+            format!("{error}; `allow_hosts` names hosts that it may lead to by https")
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("{file}: no answer within {} s", time.as_secs()),
+    };
+    collector.keep_file(&file);
+    collector.problem(problem);
 }
 
 #[cfg(test)]
@@ -148,7 +188,8 @@ mod tests {
         .map(str::to_owned)
         .into();
         let mut collector = Collector::new("tags", Authority::Signer, None, Vec::new());
-        fetch(&settings, &tags, &Client::default(), &mut collector).await;
+        let time = Duration::from_hours(1);
+        fetch(&settings, &tags, &Client::default(), time, &mut collector).await;
         let asked = asked.lock().unwrap().clone();
         assert_eq!(
             asked,
@@ -174,8 +215,46 @@ mod tests {
         assert!(
             problem.contains("/d/elsewhere/model.sig: redirects to ")
                 && problem.contains("other.example")
-                && problem.contains("which is not followed"),
+                && problem.contains("which is not followed; `allow_hosts`"),
             "{problem}"
         );
+    }
+
+    /// A server that accepts connections and never answers.
+    fn hanging() -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let open: Vec<_> = listener.incoming().collect();
+            drop(open);
+        });
+        port
+    }
+
+    // The clock stands still, and goes on to the next timer whenever nothing else happens: no second is waited for.
+    #[tokio::test(start_paused = true)]
+    async fn urls_that_hang_take_a_share_of_the_time_each_and_those_that_are_left_are_reported() {
+        let port = hanging();
+        let template = format!("http://127.0.0.1:{port}/{{tag}}/model.sig");
+        let policy = AddressPolicy::allowing(["127.0.0.1"]);
+        let settings = TagSettings::new(&template, Vec::new(), policy).unwrap();
+        let tags = ["a", "b", "c", "d", "e", "f", "g", "h"].map(str::to_owned);
+        let mut collector = Collector::new("tags", Authority::Signer, None, Vec::new());
+        let time = Duration::from_mins(1);
+        fetch(&settings, &tags, &Client::default(), time, &mut collector).await;
+        let problems = collector.finish().problems;
+        let (last, hanging) = problems.split_last().unwrap();
+        assert!(
+            last.starts_with("the time for this source was over: ")
+                && last.contains(" of 8 URLs were not read, from http://127.0.0.1:"),
+            "{last}"
+        );
+        assert!(hanging.len() >= 5, "{problems:?}");
+        for (problem, tag) in hanging.iter().zip(&tags) {
+            assert!(
+                problem.ends_with(&format!("/{tag}/model.sig: no answer within 10 s")),
+                "{problem}"
+            );
+        }
     }
 }
