@@ -31,6 +31,19 @@ async fn a_finding_comes_back_as_it_was_written_with_its_evidence() {
 }
 
 #[tokio::test]
+async fn signers_of_a_batch_that_differ_in_one_extension_are_told_apart() {
+    let scratch = ScratchStore::with_log().await;
+    // More than one statement records. The certificate is named to be the same, and one of its extensions is not.
+    let mut found: Vec<_> = (0..300).map(signing).collect();
+    for (new, place) in found.iter_mut().zip([1, 1, 2].into_iter().cycle()) {
+        new.finding.extensions = signing(place).finding.extensions;
+    }
+    let written: Vec<_> = found.iter().map(|new| new.finding.clone()).collect();
+    scratch.read((0, 0), (300, 0), found).await;
+    assert_eq!(scratch.list().await, written);
+}
+
+#[tokio::test]
 async fn a_repeated_finding_is_recorded_and_alerted_once() {
     let scratch = ScratchStore::with_log().await;
     assert_eq!(

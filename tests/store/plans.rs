@@ -51,6 +51,7 @@ const SMALL: &[&str] = &[
 #[rustfmt::skip]
 const WHOLE: &[(&str, &str, &str)] = &[
     ("SELECT EXISTS (SELECT 1 FROM expectation)", "expectation", "one row is enough"),
+    ("SELECT EXISTS (SELECT 1 FROM known_payload)", "known_payload", "one row is enough"),
     ("SELECT number FROM expectation ORDER BY number DESC", "expectation", "no more rows than are asked for, from the end"),
     ("SELECT substr(r.ref, 11)", "finding", "what is held, in an index of its own"),
     ("SELECT verdict, severity, count(*) FROM finding", "finding", "what is counted: that is open, in an index of its own"),

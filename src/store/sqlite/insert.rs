@@ -1,5 +1,6 @@
 //! New findings: each with its signer, its evidence and its alerts, in one transaction.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
@@ -37,11 +38,15 @@ pub(super) async fn insert(
         new: 0,
         known: Vec::new(),
     };
+    let mut signers = Signers::new();
     for chunk in incoming.chunks(ROWS) {
-        insert_chunk(db, routes, chunk, now, &mut inserted).await?;
+        insert_chunk(db, routes, chunk, now, &mut signers, &mut inserted).await?;
     }
     Ok(inserted)
 }
+
+/// The signers of a batch that are recorded, by the hash of their certificate or key: each with a finding of theirs.
+type Signers<'a> = HashMap<&'a str, (SignerKey, &'a NewFinding)>;
 
 /// A finding with the verdict and state that registrations give it.
 struct Standing<'a> {
@@ -56,14 +61,15 @@ struct Standing<'a> {
     state: State,
 }
 
-async fn insert_chunk(
+async fn insert_chunk<'a>(
     db: &mut SqliteConnection,
     routes: &Routes,
-    chunk: &[Incoming<'_>],
+    chunk: &[Incoming<'a>],
     now: Timestamp,
+    signers: &mut Signers<'a>,
     inserted: &mut Inserted,
 ) -> Result<(), Fail> {
-    let signers = insert_signers(db, chunk).await?;
+    let signers = insert_signers(db, chunk, signers).await?;
     let names: Vec<Option<String>> = chunk
         .iter()
         .map(|incoming| registered::registered_as(incoming.new))
@@ -152,15 +158,17 @@ async fn insert_chunk(
         .map(|(number, standing)| (*number, standing.incoming.new))
         .collect();
     kept::keep_leaves(db, &leaves).await?;
-    let standing: Vec<(i64, Finding, Option<&str>)> = new
+    let standing: Vec<(i64, Cow<'_, Finding>, Option<&str>)> = new
         .iter()
         .filter(|(_, standing)| standing.verdict != Verdict::Expected)
         .map(|(number, standing)| {
-            let finding = Finding {
-                verdict: standing.verdict,
-                severity: standing.severity,
-                ..standing.incoming.new.finding.clone()
-            };
+            let mut finding = Cow::Borrowed(&standing.incoming.new.finding);
+            // A copy costs as much as a row: only where a registration or a statement has changed it.
+            if (finding.verdict, finding.severity) != (standing.verdict, standing.severity) {
+                let changed = finding.to_mut();
+                changed.verdict = standing.verdict;
+                changed.severity = standing.severity;
+            }
             (*number, finding, standing.incoming.except)
         })
         .collect();
@@ -292,22 +300,37 @@ fn chain_word(finding: &Finding) -> Option<&'static str> {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct SignerKey([u8; 16]);
 
-/// Records the signers. Returns the key of each finding's signer, in order.
-async fn insert_signers(
+/// Records the signers that are not among `recorded`, and adds them. Returns the key of each finding's signer, in order.
+async fn insert_signers<'a>(
     db: &mut SqliteConnection,
-    chunk: &[Incoming<'_>],
+    chunk: &[Incoming<'a>],
+    recorded: &mut Signers<'a>,
 ) -> Result<Vec<Option<SignerKey>>, Fail> {
     let mut keys = Vec::with_capacity(chunk.len());
     // In the order of the findings: look-ups answer them in this order.
     let mut signers: Vec<(SignerKey, Signer<'_>)> = Vec::new();
     let mut listed = HashSet::new();
-    for incoming in chunk {
-        let signer = Signer::of(incoming.new)?;
-        keys.push(signer.as_ref().map(Signer::key));
-        if let Some((key, signer)) = signer.map(|signer| (signer.key(), signer))
-            && listed.insert(key)
+    for Incoming { new, .. } in chunk {
+        let finding = &new.finding;
+        let hash = finding.certificate_sha256.as_deref();
+        let hash = hash.or(finding.key_sha256.as_deref());
+        if let Some((key, other)) = hash.and_then(|hash| recorded.get(hash))
+            && is_same_signer(new, other)
         {
+            keys.push(Some(*key));
+            continue;
+        }
+        let Some(signer) = Signer::of(new)? else {
+            keys.push(None);
+            continue;
+        };
+        let key = signer.key();
+        keys.push(Some(key));
+        if listed.insert(key) {
             signers.push((key, signer));
+        }
+        if let Some(hash) = hash {
+            recorded.insert(hash, (key, new));
         }
     }
     let inserted = insert_values(
@@ -354,6 +377,18 @@ async fn insert_signers(
     )
     .await?;
     Ok(keys)
+}
+
+/// Whether the signers of two findings have the same [`Signer::key`].
+fn is_same_signer(one: &NewFinding, other: &NewFinding) -> bool {
+    let (a, b) = (&one.finding, &other.finding);
+    a.certificate_sha256 == b.certificate_sha256
+        && a.key_sha256 == b.key_sha256
+        && a.not_before == b.not_before
+        && a.issuer == b.issuer
+        && a.san == b.san
+        && a.extensions == b.extensions
+        && one.evidence.certificate == other.evidence.certificate
 }
 
 /// A signer as it is stored.

@@ -110,7 +110,7 @@ pub(super) async fn of(
             Some((place, part, finding.digest.as_deref()?))
         })
         .collect();
-    if unknown.is_empty() {
+    if unknown.is_empty() || !any(db).await? {
         return Ok(HashMap::new());
     }
     // At most one for each row of an insert: far below SQLite's limit of parameters.
@@ -134,6 +134,15 @@ pub(super) async fn of(
             Some((place, verdict(*model)))
         })
         .collect())
+}
+
+/// Whether any statement is known.
+async fn any(db: &mut SqliteConnection) -> Result<bool, Fail> {
+    Ok(
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM known_payload)")
+            .fetch_one(&mut *db)
+            .await?,
+    )
 }
 
 /// The statement that is known of a finding.
