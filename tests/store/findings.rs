@@ -4,6 +4,8 @@ use futures_util::TryStreamExt as _;
 use modelwatch::finding::{FaultKind, FindingId, Severity, State, Verdict};
 use modelwatch::identity::Chain;
 use modelwatch::store::{Counts, FindingPlace, FindingQuery, HandlingOutcome, Judged, StoreError};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{Connection as _, Executor as _};
 
 use crate::scratch::{ScratchStore, ack, at, critical, held, signing, untrusted, watched};
 
@@ -30,6 +32,14 @@ async fn a_finding_comes_back_as_it_was_written_with_its_evidence() {
     );
 }
 
+/// The database, as another program sees it.
+async fn database(scratch: &ScratchStore) -> SqliteConnection {
+    let options = SqliteConnectOptions::new()
+        .filename(scratch.path())
+        .foreign_keys(true);
+    SqliteConnection::connect_with(&options).await.unwrap()
+}
+
 #[tokio::test]
 async fn signers_of_a_batch_that_differ_in_one_extension_are_told_apart() {
     let scratch = ScratchStore::with_log().await;
@@ -41,6 +51,25 @@ async fn signers_of_a_batch_that_differ_in_one_extension_are_told_apart() {
     let written: Vec<_> = found.iter().map(|new| new.finding.clone()).collect();
     scratch.read((0, 0), (300, 0), found).await;
     assert_eq!(scratch.list().await, written);
+}
+
+#[tokio::test]
+async fn a_finding_without_its_signer_is_refused_at_the_end_of_its_transaction() {
+    let scratch = ScratchStore::with_log().await;
+    let mut db = database(&scratch).await;
+    let mut transaction = db.begin().await.unwrap();
+    // Within the statement it would be checked with a copy of each page that the statement changes.
+    transaction
+        .execute(
+            "INSERT OR FAIL INTO finding (id, verdict, severity, judged_verdict, judged_severity, health, state, first_seen,
+               summary, signer)
+             VALUES (x'01', '', 1, '', 1, 0, 'open', 1, '', x'02'), (x'03', '', 1, '', 1, 0, 'open', 1, '', x'02')",
+        )
+        .await
+        .unwrap();
+    let refused = transaction.commit().await.unwrap_err();
+    assert!(refused.to_string().contains("FOREIGN KEY"), "{refused}");
+    assert!(scratch.list().await.is_empty());
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ const WHOLE: &[(&str, &str, &str)] = &[
     ("DELETE FROM checkpoint WHERE at <", "checkpoint", "each log keeps one of each day"),
     ("DELETE FROM checkpoint WHERE at <", "evidence", "signed notes are no checkpoints to delete"),
     // SQLite looks there only while a transaction has broken a foreign key, which it would have to mend.
-    ("INSERT INTO finding (id,", "sought_finding", "not run"),
+    ("INSERT OR FAIL INTO finding (id,", "sought_finding", "not run"),
     // Times in the future: plans are found by an index; evidence is searched only after such a time was found.
     ("SELECT min(held_from)", "finding", "what is held, in an index of its own"),
     ("SELECT min(created)", "alert", "alerts that wait, in an index of their own"),

@@ -214,11 +214,14 @@ pub(super) async fn insert_evidence(
 }
 
 /// The numbers of the rows that are new.
+///
+/// `OR FAIL`, here and for signers: SQLite keeps no copy of the pages that the statement changes. If a row is refused, those before
+/// it stay, but every error ends the whole transaction.
 async fn insert_rows(
     db: &mut SqliteConnection,
     standing: &[Standing<'_>],
 ) -> Result<HashMap<FindingId, i64>, Fail> {
-    let columns = "INSERT INTO finding (id, verdict, severity, judged_verdict, judged_severity, health, state, watch, rule,
+    let columns = "INSERT OR FAIL INTO finding (id, verdict, severity, judged_verdict, judged_severity, health, state, watch, rule,
         in_shape, log, origin, entry_index, leaf_hash, proven, kind, digest, signer, chain, first_seen, fault,
         occurrence, subject, summary, logged_sha256, signature_sha256, tbs_sha256, anomalies, logged_at) ";
     for standing in standing {
@@ -335,7 +338,7 @@ async fn insert_signers<'a>(
     }
     let inserted = insert_values(
         db,
-        "INSERT INTO signer (key, san, issuer, extensions, certificate_sha256, key_sha256, key_fingerprint, not_before, certificate) ",
+        "INSERT OR FAIL INTO signer (key, san, issuer, extensions, certificate_sha256, key_sha256, key_fingerprint, not_before, certificate) ",
         " ON CONFLICT (key) DO NOTHING RETURNING key, rowid",
         &signers,
         |mut row, (key, signer)| {
@@ -365,7 +368,7 @@ async fn insert_signers<'a>(
     }
     insert_values(
         db,
-        "INSERT INTO signer_term (kind, value, recorded, signer) ",
+        "INSERT OR FAIL INTO signer_term (kind, value, recorded, signer) ",
         " ON CONFLICT DO NOTHING",
         &terms,
         |mut row, (key, recorded, term)| {
