@@ -2,6 +2,8 @@
 //!
 //! `docs/architecture.md` describes the modules and the allowed dependencies between them.
 
+#![forbid(unsafe_code)]
+
 #[cfg(not(unix))]
 compile_error!(
     "modelwatch is for Unix; elsewhere, the library crates/model-signing verifies signatures"

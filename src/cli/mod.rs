@@ -167,7 +167,9 @@ enum Command {
 }
 
 /// Parses the command line, runs the command, answers its exit code.
-pub fn main() -> ExitCode {
+///
+/// `limit_memory` is called once, by commands that start many threads, before the first of them.
+pub fn main(limit_memory: fn()) -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     if let Some(answer) = signing::slip(&arguments) {
         return output::fail(&output::Mistake(answer).into()).into();
@@ -193,7 +195,7 @@ pub fn main() -> ExitCode {
         Command::Man(args) => generate::man(&args, Cli::command()),
         Command::Version(args) => version::run(&args),
         Command::Watch(command) => watch::run(&command),
-        command => match runtime() {
+        command => match runtime(limit_memory) {
             Ok(runtime) => {
                 let ended = runtime.block_on(run(command, &global.config, &screen));
                 // A delivery that hangs must not keep the program from ending.
@@ -209,8 +211,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+fn runtime(limit_memory: fn()) -> anyhow::Result<tokio::runtime::Runtime> {
     use anyhow::Context as _;
+    limit_memory();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

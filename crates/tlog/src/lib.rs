@@ -29,6 +29,7 @@
 //! * `sigstore-merkle` and `sigstore-types` check proofs well, but have no compact range, split a note at its
 //!   *first* blank line, and leave the origin to the caller;
 //! * `ct-merkle` holds whole trees in memory.
+#![forbid(unsafe_code)]
 #![no_std]
 extern crate alloc;
 
