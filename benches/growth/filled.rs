@@ -24,7 +24,8 @@ pub(super) const PENDING: u64 = 5;
 /// Copies a store of so many findings to `to`; it is made once and kept.
 pub(super) fn copy(bench: &Bench, findings: u64, to: &Path) -> io::Result<()> {
     let made = make(bench, findings)?;
-    for suffix in ["-wal", "-shm"] {
+    // Also the database itself: a store that was dropped may still be closing, and must not write into the copy.
+    for suffix in ["", "-wal", "-shm"] {
         let mut beside = to.as_os_str().to_owned();
         beside.push(suffix);
         match fs::remove_file(beside) {
