@@ -161,18 +161,7 @@ impl One<'_> {
             };
             for (id, entry) in some.iter().zip(entries) {
                 match entry {
-                    Some(entry) => match self.prove(id, &entry, &mut trees).await {
-                        Ok(place) if !read.insert(place) => {}
-                        Ok((tree, local)) => {
-                            if let Some(tree) = trees.get(tree) {
-                                self.entry(local, &entry, tree, found);
-                            }
-                        }
-                        Err(why) => {
-                            let index = Some(entry.global.get());
-                            found.unproven.push(self.unproven(index, why));
-                        }
-                    },
+                    Some(entry) => self.entry(id, &entry, &mut trees, &mut read, found).await,
                     // Of a log that need not have it, the absence of an entry proves nothing.
                     None if is_named.contains(id) => {}
                     None => {
@@ -249,8 +238,28 @@ impl One<'_> {
         Ok((ids, false))
     }
 
-    /// Adds what a proven entry holds of what is asked for.
-    fn entry(&self, local: u64, entry: &Entry, tree: &KnownTree, found: &mut Found) {
+    /// Proves one entry, and adds what it holds of what is asked for, unless it is among the places that were read.
+    async fn entry(
+        &self,
+        id: &EntryId,
+        entry: &Entry,
+        trees: &mut [KnownTree],
+        read: &mut BTreeSet<(usize, u64)>,
+        found: &mut Found,
+    ) {
+        let (tree, local) = match self.prove(id, entry, trees).await {
+            Ok(proven) => proven,
+            Err(why) => {
+                found
+                    .unproven
+                    .push(self.unproven(Some(entry.global.get()), why));
+                return;
+            }
+        };
+        if !read.insert((tree, local)) {
+            return;
+        }
+        let Some(tree) = trees.get(tree) else { return };
         let Ok(mut leaves) = Leaves::copied(local, [&entry.body]) else {
             return;
         };
