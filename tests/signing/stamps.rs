@@ -105,6 +105,12 @@ fn site() -> Site {
 const SIGN: &str = "sign key falcon --private-key keys/p256.key --signature falcon.sig";
 const VERIFY: &str = "verify key falcon --public-key keys/p256.pub --signature falcon.sig";
 
+/// The signature verifies with the timestamp of the authority.
+fn verify_the_timestamp(site: &Site) {
+    let line = format!("{VERIFY} --tsa-certificate-chain tsa.pem --strict");
+    site.expect(&line, 0);
+}
+
 #[test]
 fn a_signature_gets_its_timestamp_and_only_a_trusted_authority_counts() {
     let site = site();
@@ -206,10 +212,7 @@ fn without_an_answer_the_signature_is_left_for_resume() {
     let said = site.expect(&format!("{SIGN} --tsa-url {url} --resume"), 0);
     assert_eq!(said.stdout, "Signing succeeded\n");
     assert!(!left.exists());
-    site.expect(
-        &format!("{VERIFY} --tsa-certificate-chain tsa.pem --strict"),
-        0,
-    );
+    verify_the_timestamp(&site);
     // Nothing is left to be completed.
     site.expect(&format!("{SIGN} --tsa-url {url} --resume"), 1);
     site.expect(&format!("{SIGN} --resume"), 2);
@@ -263,10 +266,7 @@ fn resume_completes_only_what_the_command_would_sign() {
     resume(SIGN, "not signed: \"added.bin\"");
     fs::remove_file(site.at("falcon/added.bin")).unwrap();
     site.expect(&format!("{SIGN} --tsa-url {url} --resume"), 0);
-    site.expect(
-        &format!("{VERIFY} --tsa-certificate-chain tsa.pem --strict"),
-        0,
-    );
+    verify_the_timestamp(&site);
 }
 
 #[test]
@@ -334,10 +334,7 @@ fn a_busy_authority_gets_a_second_request() {
     let site = site();
     let url = serve(&site, &[Answer::Busy, Answer::Stamp]);
     site.expect(&format!("{SIGN} --tsa-url {url}"), 0);
-    site.expect(
-        &format!("{VERIFY} --tsa-certificate-chain tsa.pem --strict"),
-        0,
-    );
+    verify_the_timestamp(&site);
 }
 
 #[test]
