@@ -6,7 +6,7 @@ use std::path::Path;
 use model_signing::hash::Algorithm;
 use model_signing::manifest::Method;
 use model_signing::model;
-use model_signing::walk::{Ignored, Model, WalkError};
+use model_signing::walk::{DOWNLOAD_CACHE, Ignored, Model, WalkError};
 
 use super::question::DigestIs;
 
@@ -15,9 +15,6 @@ const SIGNATURES: [&str; 3] = ["model.sig", "model.sigstore.json", "claims.jsonl
 
 /// The size of a shard that the specification names, and that Python's `model_signing` uses, if the signer asks for no other.
 const SHARD_BYTES: NonZeroU64 = NonZeroU64::new(1_000_000_000).expect("it is not zero");
-
-/// Where the client of Hugging Face keeps what it needs to resume a download, in the directory of the model.
-const DOWNLOAD_CACHE: &str = ".cache/huggingface";
 
 /// Why the digests of a model cannot be computed.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +34,8 @@ pub enum ModelError {
 
 /// The root digests of a model as signatures by `modelwatch sign` and the reference implementation have them: over whole files,
 /// and over shards of the usual size, with each hash function of the format, in both orders of files that are in use. Git's files,
-/// a signature in the model and what a download has left there do not count. Of a model that is one file, also the digests of the file. Each file is read once.
+/// a signature in the model and what a download has left there do not count. Of a model that is one file, also the digests of
+/// the file. Each file is read once.
 ///
 /// A signature over shards of another size has another root: it is not among these.
 ///

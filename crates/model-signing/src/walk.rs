@@ -26,7 +26,7 @@ use beneath::{LIST, READ, READ_LINKED, SEARCH, anywhere, beneath};
 pub use error::WalkError;
 use error::{failure, special};
 pub(crate) use ignored::resolve;
-pub use ignored::{GIT_PATHS, Ignored, Inside, has_pattern};
+pub use ignored::{DOWNLOAD_CACHE, GIT_PATHS, Ignored, Inside, has_pattern};
 pub use listing::{Listed, Listing};
 
 /// A model on disk: a directory, or a single file. It stays open, so what is read belongs to what was checked.

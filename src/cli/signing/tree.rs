@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use model_signing::hash::Algorithm;
 use model_signing::manifest::{Manifest, Method};
 use model_signing::model;
-use model_signing::walk::{Ignored, Inside, Listing, Model, has_pattern};
+use model_signing::walk::{DOWNLOAD_CACHE, Ignored, Inside, Listing, Model, has_pattern};
 
 use super::files::path;
 use super::messages::{Warnings, few};
@@ -172,9 +172,6 @@ impl TreeArgs {
     }
 }
 
-/// Where the client of Hugging Face keeps what it needs to resume a download.
-const DOWNLOAD_CACHE: &str = ".cache/huggingface/";
-
 /// Warns of what a manifest of these files does not cover, and of what is signed by mistake in most cases.
 pub(super) fn warn_of_gaps(
     model: &Model,
@@ -198,12 +195,15 @@ pub(super) fn warn_of_gaps(
             few(&pointers)
         ))?;
     }
-    let is_of_download = |name: &str| name.starts_with(DOWNLOAD_CACHE);
+    let is_of_download = |name: &str| {
+        let rest = name.strip_prefix(DOWNLOAD_CACHE);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    };
     if listing.files.iter().any(|file| is_of_download(&file.name)) {
         warnings.warn(format!(
-            ".cache/huggingface is in the model: a download has left it there, and it differs in each copy; \
+            "{DOWNLOAD_CACHE} is in the model: a download has left it there, and it differs in each copy; \
              `--ignore-paths {}` leaves it out",
-            model.path().join(".cache/huggingface").display()
+            model.path().join(DOWNLOAD_CACHE).display()
         ))?;
     }
     let linked = &listing.linked_directories;

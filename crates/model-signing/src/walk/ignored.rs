@@ -11,6 +11,10 @@ use std::path::{Component, Path, PathBuf};
 /// each clone of it.
 pub const GIT_PATHS: [&str; 4] = [".git", ".gitattributes", ".github", ".gitignore"];
 
+/// Where the client of Hugging Face keeps what it needs to resume a download, in the directory of the model. It is not left out
+/// unless this is asked for, but nobody means to sign it: it differs in each copy.
+pub const DOWNLOAD_CACHE: &str = ".cache/huggingface";
+
 /// Most symlinks that are followed to find what a path means: Linux's own limit.
 const MAX_LINKS: usize = 40;
 
