@@ -40,17 +40,34 @@ pub fn accepted_at(
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
+    use std::collections::BTreeMap;
+
+    use serde_json::Value;
+
     use super::*;
-    use crate::log::GlobalIndex;
-    use crate::source::rekor_v1::Entry;
-    use crate::source::rekor_v1::answer::entries;
+
+    /// What a log returned about an entry.
+    #[derive(Clone)]
+    struct Returned {
+        leaf: Vec<u8>,
+        index: u64,
+        promise: Option<Promise>,
+    }
 
     /// One entry of a recorded log, and the two keys that it has had.
-    fn recorded() -> (Entry, Vec<Vec<u8>>) {
-        let json = include_str!("accepted_entry.json");
-        let entry = entries(format!("[{}]", json.trim()).as_bytes())
-            .unwrap()
-            .remove(0);
+    fn recorded() -> (Returned, Vec<Vec<u8>>) {
+        let json: BTreeMap<String, Value> =
+            serde_json::from_str(include_str!("accepted_entry.json")).unwrap();
+        let fields = json.values().next().unwrap();
+        let decoded = |field: &Value| STANDARD.decode(field.as_str().unwrap()).unwrap();
+        let entry = Returned {
+            leaf: decoded(&fields["body"]),
+            index: fields["logIndex"].as_u64().unwrap(),
+            promise: Some(Promise {
+                integrated_at: fields["integratedTime"].as_i64().unwrap(),
+                signature: decoded(&fields["verification"]["signedEntryTimestamp"]).into(),
+            }),
+        };
         let key = |pem: &str| {
             let lines = pem.lines().filter(|line| !line.starts_with("-----"));
             STANDARD.decode(lines.collect::<String>()).unwrap()
@@ -62,27 +79,22 @@ mod tests {
         (entry, keys.map(key).to_vec())
     }
 
-    fn integrated_at(entry: &Entry, keys: &[Vec<u8>]) -> Option<Timestamp> {
-        accepted_at(
-            &entry.body,
-            entry.global.get(),
-            entry.promise().as_ref(),
-            keys,
-        )
+    fn integrated_at(entry: &Returned, keys: &[Vec<u8>]) -> Option<Timestamp> {
+        accepted_at(&entry.leaf, entry.index, entry.promise.as_ref(), keys)
     }
 
     #[test]
     fn a_time_counts_if_a_key_of_the_log_signed_it_for_this_entry() {
         let (entry, keys) = recorded();
         let signed = integrated_at(&entry, &keys);
-        assert_eq!(signed, Timestamp::from_second(entry.integrated_at).ok());
-        assert!(signed.is_some());
+        let stated = entry.promise.as_ref().unwrap().integrated_at;
+        assert_eq!(signed, Some(Timestamp::from_second(stated).unwrap()));
         assert_eq!(integrated_at(&entry, &[]), None);
-        let changes: [fn(&mut Entry); 4] = [
-            |entry| entry.integrated_at += 1,
-            |entry| entry.body = vec![b'{'].into(),
-            |entry| entry.global = GlobalIndex::new(7),
-            |entry| entry.signed_timestamp = None,
+        let changes: [fn(&mut Returned); 4] = [
+            |entry| entry.promise.as_mut().unwrap().integrated_at += 1,
+            |entry| entry.leaf = b"{".to_vec(),
+            |entry| entry.index = 7,
+            |entry| entry.promise = None,
         ];
         for change in changes {
             let mut other = entry.clone();

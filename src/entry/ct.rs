@@ -83,8 +83,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
     use super::*;
-    use crate::identity::{Anomaly, Chain};
-    use crate::trust::TrustedRoot;
+    use crate::identity::{Anomaly, Authorities, AuthorityChain, Chain};
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
 
@@ -100,11 +99,28 @@ mod tests {
             .collect()
     }
 
+    /// The certificate authority of the recorded logs.
+    fn harbor() -> Authorities {
+        let root: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/data/trust/harbor.json")).unwrap();
+        let chain = &root["certificateAuthorities"][0]["certChain"]["certificates"];
+        let der = |certificate: &serde_json::Value| {
+            STANDARD
+                .decode(certificate["rawBytes"].as_str().unwrap())
+                .unwrap()
+        };
+        let chain = AuthorityChain {
+            certificates: chain.as_array().unwrap().iter().map(der).collect(),
+            valid_for: (None, None),
+        };
+        let (authorities, left_out) = Authorities::usable_of(vec![chain]);
+        assert_eq!(left_out, []);
+        authorities
+    }
+
     fn judge(leaf: &[u8], beside: Option<&[u8]>) -> (Chain, Vec<Anomaly>) {
-        let root =
-            TrustedRoot::parse(include_bytes!("../../tests/data/trust/harbor.json")).unwrap();
         let entry = parse_certificate(leaf, beside).unwrap();
-        let assessment = entry.signings[0].signer.judge(Some(root.authorities()));
+        let assessment = entry.signings[0].signer.judge(Some(&harbor()));
         (assessment.chain, assessment.anomalies)
     }
 

@@ -2,23 +2,32 @@
 
 use std::ops::Range;
 
-pub(crate) const BOOLEAN: u8 = 0x01;
-pub(crate) const INTEGER: u8 = 0x02;
-pub(crate) const BIT_STRING: u8 = 0x03;
-pub(crate) const OCTET_STRING: u8 = 0x04;
-pub(crate) const OID: u8 = 0x06;
-pub(crate) const UTF8_STRING: u8 = 0x0c;
-pub(crate) const UTC_TIME: u8 = 0x17;
-pub(crate) const GENERALIZED_TIME: u8 = 0x18;
-pub(crate) const SEQUENCE: u8 = 0x30;
+/// Tag of a BOOLEAN.
+pub const BOOLEAN: u8 = 0x01;
+/// Tag of an INTEGER.
+pub const INTEGER: u8 = 0x02;
+/// Tag of a BIT STRING.
+pub const BIT_STRING: u8 = 0x03;
+/// Tag of an OCTET STRING.
+pub const OCTET_STRING: u8 = 0x04;
+/// Tag of an OBJECT IDENTIFIER.
+pub const OID: u8 = 0x06;
+/// Tag of a UTF8String.
+pub const UTF8_STRING: u8 = 0x0c;
+/// Tag of a UTCTime.
+pub const UTC_TIME: u8 = 0x17;
+/// Tag of a GeneralizedTime.
+pub const GENERALIZED_TIME: u8 = 0x18;
+/// Tag of a SEQUENCE, constructed.
+pub const SEQUENCE: u8 = 0x30;
 
 /// Context-specific and constructed: `[n]` with explicit tagging, or implicit over a SEQUENCE.
-pub(crate) const fn constructed(n: u8) -> u8 {
+pub const fn constructed(n: u8) -> u8 {
     0xa0 | n
 }
 
 /// Context-specific and primitive: `[n]` with implicit tagging over a string.
-pub(crate) const fn primitive(n: u8) -> u8 {
+pub const fn primitive(n: u8) -> u8 {
     0x80 | n
 }
 
@@ -69,21 +78,25 @@ pub enum DerError {
 
 /// One element: its tag, its range with header, and the range of its content, within the whole input.
 #[derive(Debug, Clone)]
-pub(crate) struct Element {
+pub struct Element {
+    /// Its identifier octet: class, whether it is constructed, and number.
     pub tag: u8,
+    /// Its bytes with the header.
     pub whole: Range<usize>,
+    /// Its bytes without the header.
     pub content: Range<usize>,
 }
 
 /// Reads elements one after the other from a part of the input.
 #[derive(Debug, Clone)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     input: &'a [u8],
     at: usize,
     end: usize,
 }
 
 impl<'a> Reader<'a> {
+    /// A reader for the whole input.
     pub fn new(input: &'a [u8]) -> Self {
         Self {
             input,
@@ -107,6 +120,7 @@ impl<'a> Reader<'a> {
         self.input.get(range.clone()).unwrap_or_default()
     }
 
+    /// Whether everything was read.
     pub fn is_empty(&self) -> bool {
         self.at >= self.end
     }
@@ -205,7 +219,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Reads `input` as exactly one element of that tag.
-pub(crate) fn only(input: &[u8], tag: u8) -> Result<&[u8], DerError> {
+pub fn only(input: &[u8], tag: u8) -> Result<&[u8], DerError> {
     let mut reader = Reader::new(input);
     let element = reader.expect(tag)?;
     reader.end()?;
@@ -214,7 +228,7 @@ pub(crate) fn only(input: &[u8], tag: u8) -> Result<&[u8], DerError> {
 
 /// The octets of a BIT STRING with `unused` bits (1 to 7) at its end, shifted to the right by that number, as in Go
 /// (`encoding/asn1`, `BitString.RightAlign`).
-pub(crate) fn shifted_right(octets: &[u8], unused: u8) -> Vec<u8> {
+pub fn shifted_right(octets: &[u8], unused: u8) -> Vec<u8> {
     let mut before = 0;
     let shifted = octets.iter().map(|octet| {
         let high = u16::from(before) << 8 | u16::from(*octet);
@@ -225,7 +239,7 @@ pub(crate) fn shifted_right(octets: &[u8], unused: u8) -> Vec<u8> {
 }
 
 /// Writes one element.
-pub(crate) fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
+pub fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut element = vec![tag];
     let length = content.len();
     if let Ok(short @ ..=0x7f) = u8::try_from(length) {

@@ -12,7 +12,7 @@ mod authorities;
 mod ber;
 mod certificate;
 mod curve;
-pub(crate) mod der;
+pub mod der;
 #[cfg(test)]
 mod encodings;
 mod extension;

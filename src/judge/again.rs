@@ -10,7 +10,7 @@ use crate::identity::{Assessment, Certificate, Chain, Signer};
 impl Rules {
     /// Judges a finding of [`Verdict::UntrustedChain`] by the present authorities; `None`: there is still no path to
     /// one of them.
-    pub(crate) fn judge_again(&self, finding: &Finding, evidence: &Evidence) -> Option<Judged> {
+    pub fn judge_again(&self, finding: &Finding, evidence: &Evidence) -> Option<Judged> {
         let watch = self
             .watches()
             .get(self.watches().position(finding.watch.as_deref()?)?);

@@ -13,20 +13,22 @@ use crate::log::{Promise, Shard};
 
 /// A leaf and its place in a log.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub struct Place<'a> {
     /// Its index over all trees of its log.
-    pub(crate) index: u64,
-    pub(crate) hash: Hash,
-    pub(crate) leaf: &'a [u8],
+    pub index: u64,
+    /// RFC 6962 hash of the leaf.
+    pub hash: Hash,
+    /// Its bytes, as the log hashes them.
+    pub leaf: &'a [u8],
     /// What the log served with it. No hash covers this.
-    pub(crate) beside: Option<&'a [u8]>,
+    pub beside: Option<&'a [u8]>,
     /// When a Rekor v1 log accepted it, according to the log.
-    pub(crate) promise: Option<&'a Promise>,
+    pub promise: Option<&'a Promise>,
 }
 
 /// The bytes that a log served with an entry as its signed payload.
 #[derive(Debug, Default)]
-pub(crate) struct Payload {
+pub struct Payload {
     /// The statement in it, if its digest is the one that was signed.
     pub(super) statement: Option<Statement>,
     /// Its SHA-256, if that is another digest.
@@ -35,7 +37,7 @@ pub(crate) struct Payload {
 
 impl Payload {
     /// What the log served with this entry, compared with the digest that was signed.
-    pub(crate) fn of(entry: &Entry, signing: &Signing, beside: Option<&[u8]>) -> Self {
+    pub fn of(entry: &Entry, signing: &Signing, beside: Option<&[u8]>) -> Self {
         let beside = beside.filter(|_| entry.kind.has_stored_payload());
         Self {
             statement: beside.and_then(|beside| Statement::signed(signing, beside)),
@@ -45,12 +47,15 @@ impl Payload {
 }
 
 /// Makes the findings of one bundle of leaves.
-pub(crate) struct Judge<'a> {
-    pub(crate) shard: &'a Shard,
-    pub(crate) rules: &'a Rules,
-    pub(crate) now: Timestamp,
+pub struct Judge<'a> {
+    /// The tree of the leaves.
+    pub shard: &'a Shard,
+    /// The watches and the trusted authorities.
+    pub rules: &'a Rules,
+    /// When the findings are made.
+    pub now: Timestamp,
     /// Roughly when the leaves of the bundle were logged.
-    pub(crate) logged_about: Option<Timestamp>,
+    pub logged_about: Option<Timestamp>,
 }
 
 /// A finding with the fields of its signer.
@@ -71,7 +76,7 @@ pub(super) fn of_signer(signer: &Signer, finding: Finding) -> Finding {
 }
 
 /// The values of Fulcio's extensions by their names, without the issuer.
-pub(crate) fn extensions(certificate: &Certificate) -> BTreeMap<String, String> {
+pub fn extensions(certificate: &Certificate) -> BTreeMap<String, String> {
     certificate
         .extensions()
         .iter()

@@ -10,6 +10,6 @@ mod signer;
 mod signing;
 mod unreadable;
 
-pub(crate) use context::{Judge, Payload, Place, extensions};
+pub use context::{Judge, Payload, Place, extensions};
 pub use rules::Rules;
-pub(crate) use unreadable::{Hidden, reason};
+pub use unreadable::{Hidden, reason};

@@ -69,7 +69,7 @@ impl Rules {
     }
 
     /// The document that the authorities are from, if it is known.
-    pub(crate) fn trusted_root(&self) -> Option<Arc<[u8]>> {
+    pub fn trusted_root(&self) -> Option<Arc<[u8]>> {
         self.trusted_root.clone()
     }
 
@@ -101,7 +101,7 @@ impl Rules {
     }
 
     /// A SHA-256 hash of the conditions of all watches. Entries that were matched under another one are matched again.
-    pub(crate) fn conditions_hash(&self) -> [u8; 32] {
+    pub fn conditions_hash(&self) -> [u8; 32] {
         let mut keys: Vec<_> = self
             .watch_set
             .keys()
@@ -124,12 +124,12 @@ impl Rules {
     }
 
     /// The watches that cannot select anything, with the reason.
-    pub(crate) fn ineffective(&self) -> &[(String, String)] {
+    pub fn ineffective(&self) -> &[(String, String)] {
         &self.ineffective
     }
 
     /// A SHA-256 hash of the conditions and the shape of a watch.
-    pub(crate) fn rule(&self, watch: usize) -> Option<[u8; 32]> {
+    pub fn rule(&self, watch: usize) -> Option<[u8; 32]> {
         self.hashes.get(watch).copied()
     }
 }

@@ -19,7 +19,7 @@ pub(super) const LONG_EXPIRED_SAID: &str = "it had expired long before it was lo
 
 impl Judge<'_> {
     /// The finding of a signing in that entry, which a watch selected.
-    pub(crate) fn signing(
+    pub fn signing(
         &self,
         place: Place<'_>,
         entry: &Entry,

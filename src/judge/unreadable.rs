@@ -22,7 +22,7 @@ const MOST_REASONS: usize = 3;
 
 /// The result of searching a leaf.
 #[derive(Debug, Default)]
-pub(crate) struct Hidden {
+pub struct Hidden {
     /// The watches that it names, or may name.
     watches: BTreeMap<usize, Trace>,
     /// Why the search was not complete.
@@ -43,7 +43,7 @@ enum Trace {
 impl Hidden {
     /// What is hidden in an entry that was read. It is not searched if all readers read the whole entry in the same
     /// way.
-    pub(crate) fn beside(entry: &Entry, leaf: &[u8], rules: &Rules) -> Self {
+    pub fn beside(entry: &Entry, leaf: &[u8], rules: &Rules) -> Self {
         if !entry.unreadable.is_empty() {
             Self::search(leaf, rules, &[])
         } else if entry.has_more {
@@ -54,17 +54,17 @@ impl Hidden {
     }
 
     /// What is hidden in a leaf that could not be read.
-    pub(crate) fn in_leaf(leaf: &[u8], rules: &Rules) -> Self {
+    pub fn in_leaf(leaf: &[u8], rules: &Rules) -> Self {
         Self::search(leaf, rules, &[])
     }
 
     /// Whether it names no watch, and the search was complete.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.watches.is_empty() && self.limit.is_none()
     }
 
     /// Removes the watches that only a text names and that are in `alarmed`: the text is that of the signing.
-    pub(crate) fn without_texts_of(&mut self, alarmed: &[usize]) {
+    pub fn without_texts_of(&mut self, alarmed: &[usize]) {
         self.watches
             .retain(|watch, trace| !matches!(trace, Trace::Text) || !alarmed.contains(watch));
     }
@@ -134,7 +134,7 @@ impl Hidden {
 impl Judge<'_> {
     /// Adds the findings of an entry that was read: if a part of it is unreadable, one for each watch that it names, or
     /// one without a watch; if it only contains more than was read, one for each watch that this names.
-    pub(crate) fn beside(
+    pub fn beside(
         &self,
         place: Place<'_>,
         entry: &Entry,
@@ -157,7 +157,7 @@ impl Judge<'_> {
     }
 
     /// Adds the findings of a leaf that could not be read.
-    pub(crate) fn leaf(
+    pub fn leaf(
         &self,
         place: Place<'_>,
         reason: &str,
@@ -271,7 +271,7 @@ impl Judge<'_> {
 }
 
 /// Why a leaf could not be read.
-pub(crate) fn reason(error: Option<&EntryError>) -> String {
+pub fn reason(error: Option<&EntryError>) -> String {
     match error {
         Some(error) => error.to_string(),
         None => "reading it failed in a way that this program did not foresee".to_owned(),

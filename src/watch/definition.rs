@@ -98,7 +98,7 @@ impl Watch {
     }
 
     /// All of its sets of conditions.
-    pub(crate) fn sets(&self) -> impl Iterator<Item = &Conditions> {
+    pub fn sets(&self) -> impl Iterator<Item = &Conditions> {
         std::iter::once(&self.conditions).chain(&self.any)
     }
 

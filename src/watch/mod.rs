@@ -50,7 +50,7 @@ pub use pattern::{PatternError, SanRegex};
 pub use samples::{Sample, Samples, samples};
 pub use severity::{Severity, UnknownSeverity};
 pub use subject::other_forms;
-pub(crate) use suggest::quoted as toml_string;
+pub use suggest::quoted as toml_string;
 pub use suggest::{SuggestError, several, suggest, suggest_all, without_authorities};
 pub use suggest_meant::suggest_meant;
 #[cfg(feature = "web")]

@@ -404,7 +404,7 @@ fn plain(name: &str) -> String {
 
 /// A TOML basic string. The value comes from a certificate and will be pasted: every character that is not clearly
 /// visible is escaped.
-pub(crate) fn quoted(value: &str) -> String {
+pub fn quoted(value: &str) -> String {
     let mut quoted = String::from('"');
     for character in value.chars() {
         match character {
