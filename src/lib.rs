@@ -9,22 +9,17 @@ compile_error!(
     "modelwatch is for Unix; elsewhere, the library crates/model-signing verifies signatures"
 );
 
+pub use modelwatch_core::{entry, escape, expect, finding, identity, judge, log, moment, watch};
+
+pub(crate) use modelwatch_core::codec;
+
 pub mod cli;
 pub mod clock;
-mod codec;
 pub mod config;
-pub mod entry;
-pub mod escape;
 pub mod evidence;
-pub mod expect;
 pub mod file;
-pub mod finding;
 pub mod http;
-pub mod identity;
-pub mod judge;
-pub mod log;
 pub mod lookup;
-pub mod moment;
 pub mod monitor;
 pub mod notify;
 pub mod oidc;
@@ -38,6 +33,5 @@ mod service;
 pub mod source;
 pub mod store;
 pub mod trust;
-pub mod watch;
 #[cfg(feature = "web")]
 mod web;

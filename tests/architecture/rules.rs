@@ -12,7 +12,7 @@ const MAX_FILE_LINES: usize = 600;
 
 /// Where a source file is.
 pub struct Place {
-    /// Its file path below `src/`, for messages.
+    /// Its path in the repository, for messages.
     pub file: String,
     /// The module of the table that it belongs to. `main` and `lib` count as modules.
     pub module: String,
@@ -23,8 +23,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// From a path below `src/`.
-    pub fn of(file: &Path) -> Self {
+    /// From a folder of sources, such as `src`, and a path below it.
+    pub fn of(folder: &str, file: &Path) -> Self {
         let mut parts: Vec<String> = file
             .with_extension("")
             .components()
@@ -38,7 +38,7 @@ impl Place {
         let at_the_root = parts.len() == 1 && (module == "main" || module == "lib");
         let path = if at_the_root { Vec::new() } else { parts };
         Self {
-            file: file.display().to_string(),
+            file: format!("{folder}/{}", file.display()),
             module,
             path,
             location,
@@ -52,30 +52,41 @@ impl Place {
     }
 }
 
-/// Every import of the file that the tables do not allow.
-pub fn check_file(allowed: &Dependencies, place: &Place, scan: &Scan) -> Vec<String> {
+/// Every import of the file that the tables do not allow. `core` are the modules that another package has.
+pub fn check_file(
+    allowed: &Dependencies,
+    core: &BTreeSet<String>,
+    place: &Place,
+    scan: &Scan,
+) -> Vec<String> {
     scan.mentions
         .iter()
         .filter_map(|mention| {
             let problem = match &mention.target {
-                Target::Crate(path) => internal(allowed, place, path),
+                Target::Crate(path) => internal(allowed, core, place, path),
                 Target::External(path) => external(allowed, place, path),
             };
-            problem.map(|problem| format!("src/{}:{}: {problem}", place.file, mention.line))
+            problem.map(|problem| format!("{}:{}: {problem}", place.file, mention.line))
         })
         .collect()
 }
 
-fn internal(allowed: &Dependencies, place: &Place, path: &[String]) -> Option<String> {
+fn internal(
+    allowed: &Dependencies,
+    core: &BTreeSet<String>,
+    place: &Place,
+    path: &[String],
+) -> Option<String> {
     let Some(target) = path.first() else {
         // `super` alone, from a module to the root: it names no other module.
         return None;
     };
     let written = path.join("::");
     if place.module == "lib" {
-        Some(format!(
-            "lib.rs only declares modules and re-exports nothing (`{written}`)"
-        ))
+        let is_whole_module = path.len() == 1 && core.contains(target);
+        (!is_whole_module).then(|| {
+            format!("lib.rs only declares modules and re-exports those of the bottom layer (`{written}`)")
+        })
     } else if target == "*" {
         Some("`crate::*` imports every module at once".to_owned())
     } else if !allowed.is_module(target) {
@@ -99,23 +110,23 @@ fn external(allowed: &Dependencies, place: &Place, path: &[String]) -> Option<St
     ))
 }
 
-/// Every module of `src` must have a row, and every row a module.
+/// Every module must have a row, and every row a module.
 pub fn check_modules(allowed: &Dependencies, built: &BTreeSet<String>) -> Vec<String> {
     let listed: BTreeSet<String> = allowed.modules().map(str::to_owned).collect();
     let unlisted = built
         .difference(&listed)
-        .map(|module| format!("src/{module} has no row in the table"));
+        .map(|module| format!("the module {module} has no row in the table"));
     let missing = listed
         .difference(built)
-        .map(|module| format!("the table has a row for `{module}`, but src has no such module"));
+        .map(|module| format!("the table has a row for `{module}`, but there is no such module"));
     unlisted.chain(missing).collect()
 }
 
 /// A file longer than the limit.
-pub fn check_length(folder: &str, place: &Place, scan: &Scan) -> Option<String> {
+pub fn check_length(place: &Place, scan: &Scan) -> Option<String> {
     (scan.lines > MAX_FILE_LINES).then(|| {
         format!(
-            "{folder}/{}: {} lines without tests, at most {MAX_FILE_LINES}: split it",
+            "{}: {} lines without tests, at most {MAX_FILE_LINES}: split it",
             place.file, scan.lines
         )
     })
@@ -138,6 +149,39 @@ pub fn check_no_std(place: &Place, scan: &Scan) -> Vec<String> {
             }),
     );
     problems
+}
+
+/// What the standard library has of clocks, files, networks, programs and threads. The types of addresses are also in
+/// `core::net`.
+const IMPURE: [[&str; 2]; 11] = [
+    ["io", "stderr"],
+    ["io", "stdin"],
+    ["io", "stdout"],
+    ["std", "env"],
+    ["std", "fs"],
+    ["std", "net"],
+    ["std", "os"],
+    ["std", "process"],
+    ["std", "thread"],
+    ["time", "Instant"],
+    ["time", "SystemTime"],
+];
+
+/// The file uses nothing of the standard library whose result depends on anything but its arguments.
+pub fn check_pure(place: &Place, scan: &Scan) -> Vec<String> {
+    let mentions = scan.mentions.iter();
+    mentions
+        .filter_map(|mention| {
+            let Target::External(path) = &mention.target else {
+                return None;
+            };
+            // A module may be imported in one line and used in another: compare the path as written.
+            let mut parts = path.windows(2);
+            let is_impure = parts.any(|part| IMPURE.iter().any(|impure| part == impure));
+            let (file, line, path) = (&place.file, mention.line, path.join("::"));
+            is_impure.then(|| format!("{file}:{line}: `{path}` in the bottom layer"))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -168,9 +212,10 @@ mod tests {
 
     fn problems(file: &str, text: &str) -> Vec<String> {
         let allowed = Dependencies::parse(TABLES).unwrap_or_else(|problem| panic!("{problem}"));
-        let place = Place::of(Path::new(file));
+        let core = ["escape", "finding"].map(str::to_owned).into();
+        let place = Place::of("src", Path::new(file));
         let scan = scan(text, &place.path).unwrap_or_else(|problem| panic!("{file}: {problem}"));
-        check_file(&allowed, &place, &scan)
+        check_file(&allowed, &core, &place, &scan)
     }
 
     #[test]
@@ -202,6 +247,11 @@ mod tests {
                 "use modelwatch::cli; fn main() -> anyhow::Result<()> { cli::run() }",
             ),
             ("lib.rs", "pub mod store; pub mod monitor;"),
+            ("lib.rs", "pub use modelwatch_core::{escape, finding};"),
+            (
+                "store/mod.rs",
+                "fn f(x: modelwatch_core::finding::Finding) {}",
+            ),
             ("clock.rs", "fn now() { jiff::Timestamp::now() }"),
             (
                 "monitor.rs",
@@ -254,6 +304,21 @@ mod tests {
                 "lib.rs",
                 "pub use crate::store::Store;",
                 "only declares modules",
+            ),
+            (
+                "lib.rs",
+                "pub use crate::store as other;",
+                "only declares modules",
+            ),
+            (
+                "lib.rs",
+                "pub use modelwatch_core::finding::Finding;",
+                "only declares modules",
+            ),
+            (
+                "monitor/mod.rs",
+                "use modelwatch_core::notify::Outbox;",
+                "may not import",
             ),
             ("source.rs", "use reqwest::Client;", "belongs in http"),
             (
@@ -328,11 +393,11 @@ mod tests {
 
     #[test]
     fn a_long_file_fails_and_its_tests_do_not_count() {
-        let place = Place::of(Path::new("store/sqlite.rs"));
+        let place = Place::of("src", Path::new("store/sqlite.rs"));
         let lines = |count: usize| "fn f() {}\n".repeat(count);
         let check = |text: &str| {
             let scan = scan(text, &place.path).unwrap_or_else(|problem| panic!("{problem}"));
-            check_length("src", &place, &scan)
+            check_length(&place, &scan)
         };
         assert_eq!(check(&lines(MAX_FILE_LINES)), None);
         assert!(check(&lines(MAX_FILE_LINES + 1)).is_some());
@@ -345,9 +410,40 @@ mod tests {
     }
 
     #[test]
+    fn input_and_output_in_the_bottom_layer_are_reported() {
+        let check = |text: &str| {
+            let place = Place::of("crates/core/src", Path::new("entry/pem.rs"));
+            let scan = scan(text, &place.path).unwrap_or_else(|problem| panic!("{problem}"));
+            check_pure(&place, &scan)
+        };
+        assert_eq!(
+            check("use std::{fmt, time::Duration};\nfn f() { std::fs::read(x) }"),
+            ["crates/core/src/entry/pem.rs:2: `std::fs::read` in the bottom layer"]
+        );
+        for impure in [
+            "use std::{fmt, net};",
+            "use std::net::TcpStream;",
+            "use ::std::env;",
+            "use std::time::{Duration, SystemTime};",
+            "fn f() { std::time::Instant::now(); }",
+            "use std::io::{self, stdin};",
+            "use std::io; fn f() { io::stdin() }",
+        ] {
+            assert_eq!(check(impure).len(), 1, "{impure}");
+        }
+        for pure in [
+            "use std::{collections::BTreeMap, io::Read, time::Duration};",
+            "use crate::std::fs;",
+            "#[cfg(test)] mod tests { use std::fs; }",
+        ] {
+            assert_eq!(check(pure), Vec::<String>::new(), "{pure}");
+        }
+    }
+
+    #[test]
     fn a_use_of_std_in_tlog_is_reported() {
         let check = |file: &str, text: &str| {
-            let place = Place::of(Path::new(file));
+            let place = Place::of("crates/tlog/src", Path::new(file));
             let scan = scan(text, &place.path).unwrap_or_else(|problem| panic!("{problem}"));
             check_no_std(&place, &scan).len()
         };

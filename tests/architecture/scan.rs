@@ -170,7 +170,8 @@ impl Walker {
         let mut absolute = self.module.clone();
         let mut rest = segments.iter();
         match segments.first().map(String::as_str) {
-            Some("crate" | "modelwatch") => {
+            // The modules of one package are re-exported by the other.
+            Some("crate" | "modelwatch" | "modelwatch_core") => {
                 absolute.clear();
                 rest.next();
             }
@@ -372,6 +373,10 @@ mod tests {
                 &["crate notify::email::outbox::Claim"],
             ),
             ("use modelwatch::store::Store;", &["crate store::Store"]),
+            (
+                "use modelwatch_core::entry::Entry;",
+                &["crate entry::Entry"],
+            ),
             ("use ::reqwest::Client;", &["reqwest::Client"]),
             ("use reqwest;", &["reqwest"]),
         ];

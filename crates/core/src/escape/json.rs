@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 /// A value that cannot be JSON: a map with keys that are not text, or an error of its own `Serialize`.
 ///
 /// ```
-/// use modelwatch::escape::json;
+/// use modelwatch_core::escape::json;
 ///
 /// assert_eq!(json(&"a\u{2028}b\u{7f}é🦅\n").unwrap(), r#""a\u2028b\u007f\u00e9\ud83e\udd85\n""#);
 /// ```

@@ -1,7 +1,7 @@
 //! The GeneralNames of a certificate (RFC 5280 §4.2.1.6).
 
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::der::{self, DerError, Reader};
 use super::san::{San, SanType};

@@ -519,8 +519,8 @@ fn the_hashes_of_watches_that_mean_what_they_meant_are_what_they_were() {
 fn what_real_certificates_hold_is_what_their_issuers_may_write() {
     let mut seen = BTreeMap::new();
     let forms = Forms::new();
-    let lines = include_str!("../../tests/data/entries/rekor-v2.jsonl").lines();
-    for line in lines.chain(include_str!("../../tests/data/entries/rekor-v1.jsonl").lines()) {
+    let lines = include_str!("../../../../tests/data/entries/rekor-v2.jsonl").lines();
+    for line in lines.chain(include_str!("../../../../tests/data/entries/rekor-v1.jsonl").lines()) {
         let line: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
         let Some(leaf) = line["leaf"].as_str() else {
             continue;
@@ -734,7 +734,7 @@ fn the_names_that_a_watch_selects_by_come_first() {
 
 #[test]
 fn a_key_is_selected_by_each_of_its_hashes_and_shown_by_two() {
-    let file = include_bytes!("../../tests/data/keys/encodings/ed25519-cert.pub");
+    let file = include_bytes!("../../../../tests/data/keys/encodings/ed25519-cert.pub");
     let key = Key::from_ssh(file).expect("sound").remove(0);
     let canonical = key.canonical_sha256().expect("sound");
     let hashes = key.hashes();
@@ -755,10 +755,10 @@ fn a_key_is_selected_by_each_of_its_hashes_and_shown_by_two() {
 fn a_certificate_is_selected_by_the_hash_of_its_other_encoding() {
     let read = |bytes: &[u8]| Certificate::parse(bytes.to_vec()).expect("sound");
     let one = read(include_bytes!(
-        "../../tests/data/keys/encodings/certificate.secp384r1.der"
+        "../../../../tests/data/keys/encodings/certificate.secp384r1.der"
     ));
     let two = read(include_bytes!(
-        "../../tests/data/keys/encodings/certificate.secp384r1.twin.der"
+        "../../../../tests/data/keys/encodings/certificate.secp384r1.twin.der"
     ));
     for (owned, logged) in [(&one, &two), (&two, &one)] {
         let hash = owned.sha256().expect("sound");

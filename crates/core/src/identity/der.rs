@@ -78,7 +78,7 @@ pub enum DerError {
 
 /// One element: its tag, its range with header, and the range of its content, within the whole input.
 #[derive(Debug, Clone)]
-pub struct Element {
+pub(crate) struct Element {
     /// Its identifier octet: class, whether it is constructed, and number.
     pub tag: u8,
     /// Its bytes with the header.
@@ -89,7 +89,7 @@ pub struct Element {
 
 /// Reads elements one after the other from a part of the input.
 #[derive(Debug, Clone)]
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     input: &'a [u8],
     at: usize,
     end: usize,
@@ -219,7 +219,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Reads `input` as exactly one element of that tag.
-pub fn only(input: &[u8], tag: u8) -> Result<&[u8], DerError> {
+pub(crate) fn only(input: &[u8], tag: u8) -> Result<&[u8], DerError> {
     let mut reader = Reader::new(input);
     let element = reader.expect(tag)?;
     reader.end()?;
@@ -228,7 +228,7 @@ pub fn only(input: &[u8], tag: u8) -> Result<&[u8], DerError> {
 
 /// The octets of a BIT STRING with `unused` bits (1 to 7) at its end, shifted to the right by that number, as in Go
 /// (`encoding/asn1`, `BitString.RightAlign`).
-pub fn shifted_right(octets: &[u8], unused: u8) -> Vec<u8> {
+pub(crate) fn shifted_right(octets: &[u8], unused: u8) -> Vec<u8> {
     let mut before = 0;
     let shifted = octets.iter().map(|octet| {
         let high = u16::from(before) << 8 | u16::from(*octet);

@@ -10,7 +10,7 @@ use super::piece::{Piece, plain};
 /// around it.
 ///
 /// ```
-/// use modelwatch::escape::chat;
+/// use modelwatch_core::escape::chat;
 ///
 /// assert_eq!(chat("falcon`<!channel>"), r"`falcon\u{60}\u{3c}!channel\u{3e}`");
 /// assert_eq!(chat("@everyone"), r"`\u{40}everyone`");
@@ -23,7 +23,7 @@ pub fn chat(text: &str) -> String {
 /// in `…`, never within an escape. No chat counts more for a character than its code units.
 ///
 /// ```
-/// use modelwatch::escape::chat_within;
+/// use modelwatch_core::escape::chat_within;
 ///
 /// assert_eq!(chat_within("release", 9), "`release`");
 /// assert_eq!(chat_within("release", 8), "`relea…`");

@@ -33,7 +33,7 @@ const SSH: [&str; 6] = [
 const PSS: &[u8] = b"\x30\x34\xa0\x0f\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\xa1\x1c\x30\x1a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\xa2\x03\x02\x01\x20";
 
 fn data(name: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keys/encodings");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/keys/encodings");
     std::fs::read(folder.join(name)).unwrap()
 }
 

@@ -14,9 +14,9 @@ use super::reading::Reading;
 use super::*;
 use crate::identity::{Extension, KeyFormat, Signer};
 
-const V1: &str = include_str!("../../tests/data/entries/rekor-v1.jsonl");
-const V2: &str = include_str!("../../tests/data/entries/rekor-v2.jsonl");
-const STRANGE: &str = include_str!("../../tests/data/entries/strange.jsonl");
+const V1: &str = include_str!("../../../../tests/data/entries/rekor-v1.jsonl");
+const V2: &str = include_str!("../../../../tests/data/entries/rekor-v2.jsonl");
+const STRANGE: &str = include_str!("../../../../tests/data/entries/strange.jsonl");
 
 /// `{"truth": {…}, "leaf": "…"}` a line. `MODELWATCH_ENTRIES` may name a longer file in the same form.
 static RECORDED: LazyLock<Vec<(Value, String)>> = LazyLock::new(|| {
@@ -594,9 +594,9 @@ fn no_entry_that_a_server_wrote_is_too_much_for_the_search() {
         assert!(search(leaf.as_bytes(), &mut |_| {}), "{name:?}");
     }
     for file in [
-        include_str!("../../tests/data/entries/rekor-v1-bodies.jsonl"),
-        include_str!("../../tests/data/entries/strange.jsonl"),
-        include_str!("../../tests/data/entries/pem-blocks.jsonl"),
+        include_str!("../../../../tests/data/entries/rekor-v1-bodies.jsonl"),
+        include_str!("../../../../tests/data/entries/strange.jsonl"),
+        include_str!("../../../../tests/data/entries/pem-blocks.jsonl"),
     ] {
         for leaf in file.lines() {
             assert!(search(leaf.as_bytes(), &mut |_| {}), "{leaf}");
@@ -665,9 +665,9 @@ fn a_leaf_reads_the_same_in_any_order_of_its_keys_and_a_second_kind_is_no_way_ou
 }
 
 /// One OpenPGP key, a ring of two, an SSH key.
-const PGP: &[u8] = include_bytes!("../../tests/data/keys/one.asc");
-const RING: &[u8] = include_bytes!("../../tests/data/keys/ring.asc");
-const SSH: &[u8] = include_bytes!("../../tests/data/keys/ed25519.pub");
+const PGP: &[u8] = include_bytes!("../../../../tests/data/keys/one.asc");
+const RING: &[u8] = include_bytes!("../../../../tests/data/keys/ring.asc");
+const SSH: &[u8] = include_bytes!("../../../../tests/data/keys/ed25519.pub");
 
 fn rekord(format: &str, key: &[u8]) -> Result<Entry, EntryError> {
     let leaf = json!({"apiVersion": "0.0.1", "kind": "rekord", "spec": {
@@ -734,8 +734,8 @@ fn keys_that_cannot_be_read_are_unreadable_with_a_reason() {
 
 #[test]
 fn the_signers_of_a_jar_are_those_in_its_message_and_not_the_certificate_of_the_entry() {
-    const MESSAGE: &[u8] = include_bytes!("../../tests/data/keys/jar.p7s");
-    const CA: &[u8] = include_bytes!("../../tests/data/keys/jar-ca.pem");
+    const MESSAGE: &[u8] = include_bytes!("../../../../tests/data/keys/jar.p7s");
+    const CA: &[u8] = include_bytes!("../../../../tests/data/keys/jar-ca.pem");
     let jar = |message: &[u8]| {
         let leaf = json!({"apiVersion": "0.0.1", "kind": "jar", "spec": {
             "archive": {"hash": {"algorithm": "sha256", "value": "ab".repeat(32)}},
@@ -783,7 +783,7 @@ fn intoto(key: &str) -> String {
 /// The CAs of the recorded certificates, intermediate first.
 fn authorities() -> Vec<String> {
     let root: Value =
-        serde_json::from_str(include_str!("../../tests/data/trust/harbor.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../tests/data/trust/harbor.json")).unwrap();
     let chain = &root["certificateAuthorities"][0]["certChain"]["certificates"];
     chain
         .as_array()
@@ -916,7 +916,7 @@ fn a_block_that_parsers_disagree_about_is_no_signing_and_hides_none() {
 
 #[test]
 fn blocks_that_a_real_rekor_accepted_and_others_parse_differently_hide_no_signer() {
-    let rows = include_str!("../../tests/data/entries/pem-blocks.jsonl");
+    let rows = include_str!("../../../../tests/data/entries/pem-blocks.jsonl");
     for line in rows.lines() {
         let row: Value = serde_json::from_str(line).unwrap();
         let leaf = row["leaf"].as_str().unwrap();

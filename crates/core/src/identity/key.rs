@@ -365,7 +365,8 @@ mod tests {
 
     #[test]
     fn an_openpgp_key_has_its_user_ids_and_the_fingerprint_that_gpg_prints() {
-        let keys = Key::from_pgp(include_bytes!("../../tests/data/keys/ring.asc")).expect("keys");
+        let keys =
+            Key::from_pgp(include_bytes!("../../../../tests/data/keys/ring.asc")).expect("keys");
         let [one, two, subkeys @ ..] = keys.as_slice() else {
             panic!("two keys")
         };
@@ -399,15 +400,15 @@ mod tests {
     #[test]
     fn an_openpgp_key_is_the_same_one_whatever_it_comes_in() {
         let read = |block: &[u8]| Key::from_pgp(block).expect("a key").remove(0);
-        let armoured = read(include_bytes!("../../tests/data/keys/one.asc"));
-        let packets = include_bytes!("../../tests/data/keys/one.pgp");
+        let armoured = read(include_bytes!("../../../../tests/data/keys/one.asc"));
+        let packets = include_bytes!("../../../../tests/data/keys/one.pgp");
         // Its first packet, without user ids and certifications.
         let (bare, _) = packets.split_at(2 + usize::from(packets[1]));
         assert!(read(bare).names().is_empty());
         for other in [
             &packets[..],
             bare,
-            include_bytes!("../../tests/data/keys/ring.asc"),
+            include_bytes!("../../../../tests/data/keys/ring.asc"),
         ] {
             assert_eq!(read(other).key_sha256(), armoured.key_sha256());
         }
@@ -416,14 +417,14 @@ mod tests {
     #[test]
     fn an_ssh_key_has_its_comment_and_the_fingerprint_that_ssh_keygen_prints() {
         let read = |line: &[u8]| Key::from_ssh(line).expect("a key").remove(0);
-        let key = read(include_bytes!("../../tests/data/keys/ed25519.pub"));
+        let key = read(include_bytes!("../../../../tests/data/keys/ed25519.pub"));
         assert_eq!(values(key.names()), ["release@harbor"]);
         let fingerprint = "SHA256:B6kK1tPJyAme1gNL522unbDaVwme2+SAhuLumXzplRc";
         assert_eq!(key.fingerprint(), Some(fingerprint));
         let digest = STANDARD_NO_PAD.encode(key.key_sha256());
         assert_eq!(fingerprint.strip_prefix("SHA256:"), Some(digest.as_str()));
 
-        let key = read(include_bytes!("../../tests/data/keys/rsa.pub"));
+        let key = read(include_bytes!("../../../../tests/data/keys/rsa.pub"));
         assert!(key.names().is_empty());
         assert_eq!(
             key.fingerprint(),
@@ -431,7 +432,9 @@ mod tests {
         );
 
         // Of a certificate ssh-keygen prints what belongs to the key in it.
-        let key = read(include_bytes!("../../tests/data/keys/ed25519-cert.pub"));
+        let key = read(include_bytes!(
+            "../../../../tests/data/keys/ed25519-cert.pub"
+        ));
         assert_eq!(key.fingerprint(), Some(fingerprint));
         assert_eq!(values(key.names()), ["release@harbor"]);
     }

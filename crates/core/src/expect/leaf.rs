@@ -65,7 +65,7 @@ mod tests {
     use crate::entry::HashAlgorithm;
 
     const BUNDLE: &[u8] =
-        include_bytes!("../../tests/data/bundles/rekor-v2-hashedrekord-dsse.json");
+        include_bytes!("../../../../tests/data/bundles/rekor-v2-hashedrekord-dsse.json");
 
     #[test]
     fn leaves_are_canonical_json_for_each_key_and_hash() {

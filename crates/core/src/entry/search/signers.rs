@@ -394,7 +394,7 @@ mod tests {
         let rsa = Key::from_pkcs1(pkcs1).expect("a key");
         assert_eq!(keys(&amid_junk(pkcs1)), [rsa.key_sha256()]);
 
-        let packets = include_bytes!("../../../tests/data/keys/one.pgp");
+        let packets = include_bytes!("../../../../../tests/data/keys/one.pgp");
         for key in Key::from_pgp(packets).expect("keys") {
             assert!(
                 keys(&amid_junk(packets)).contains(&key.key_sha256()),
@@ -403,8 +403,8 @@ mod tests {
         }
 
         for line in [
-            &include_bytes!("../../../tests/data/keys/ed25519.pub")[..],
-            include_bytes!("../../../tests/data/keys/rsa.pub"),
+            &include_bytes!("../../../../../tests/data/keys/ed25519.pub")[..],
+            include_bytes!("../../../../../tests/data/keys/rsa.pub"),
         ] {
             let key = Key::from_ssh(line).expect("a key").remove(0);
             assert_eq!(keys(&amid_junk(key.bytes())), [key.key_sha256()]);
@@ -424,7 +424,7 @@ mod tests {
 
     #[test]
     fn a_cut_key_is_no_key_and_hides_nothing() {
-        let packets = include_bytes!("../../../tests/data/keys/one.pgp");
+        let packets = include_bytes!("../../../../../tests/data/keys/one.pgp");
         for bytes in [SPKI, packets] {
             for length in 0..bytes.len() {
                 keys(&bytes[..length]);

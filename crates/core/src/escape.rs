@@ -33,7 +33,7 @@ pub const MAX_HEADER_CHARS: usize = 200;
 /// For a terminal, a log line, or any plain text: only visible characters and ordinary spaces.
 ///
 /// ```
-/// use modelwatch::escape::terminal;
+/// use modelwatch_core::escape::terminal;
 ///
 /// assert_eq!(terminal("https://github.com/org/repo"), "https://github.com/org/repo");
 /// assert_eq!(terminal("\u{1b}[2Jall clear\n"), r"\u{1b}[2Jall clear\u{a}");
@@ -70,7 +70,7 @@ pub fn header(text: &str) -> Cow<'_, str> {
 /// This function does not escape.
 ///
 /// ```
-/// use modelwatch::escape::few;
+/// use modelwatch_core::escape::few;
 ///
 /// assert_eq!(few(["a", "b"], 2), "a, b");
 /// assert_eq!(few(["a", "b", "c", "d"], 2), "a, b and 2 more");
@@ -93,7 +93,7 @@ pub fn few<T: AsRef<str>>(all: impl IntoIterator<Item = T>, most: usize) -> Stri
 /// For HTML, between tags or inside a quoted attribute: as [`terminal`], and without markup.
 ///
 /// ```
-/// use modelwatch::escape::html;
+/// use modelwatch_core::escape::html;
 ///
 /// assert_eq!(html("<b>\u{202e}"), r"&lt;b&gt;\u{202e}");
 /// ```
@@ -106,7 +106,7 @@ pub fn html(text: &str) -> Cow<'_, str> {
 /// Truncate first and escape afterwards: a truncated escape is ambiguous.
 ///
 /// ```
-/// use modelwatch::escape::truncate;
+/// use modelwatch_core::escape::truncate;
 ///
 /// assert_eq!(truncate("release", 7), "release");
 /// assert_eq!(truncate("release", 4), "rel…");
@@ -126,7 +126,7 @@ pub fn truncate(text: &str, max_chars: usize) -> Cow<'_, str> {
 /// Errors repeat their input, which may be a URL with a password.
 ///
 /// ```
-/// use modelwatch::escape::without_userinfo;
+/// use modelwatch_core::escape::without_userinfo;
 ///
 /// assert_eq!(without_userinfo("at http://bob:s3cret@log.example/a"), "at http://…@log.example/a");
 /// assert_eq!(without_userinfo("https://log.example/a@refs/tags/v1"), "https://log.example/a@refs/tags/v1");

@@ -11,13 +11,13 @@ use crate::identity;
 
 /// `model_signing` over Rekor v2, entry 157 of the recorded log.
 const HASHEDREKORD_002: &str =
-    include_str!("../../tests/data/bundles/rekor-v2-hashedrekord-dsse.json");
+    include_str!("../../../../tests/data/bundles/rekor-v2-hashedrekord-dsse.json");
 /// `model_signing` over Rekor v1, entry 309.
-const DSSE_001: &str = include_str!("../../tests/data/bundles/rekor-v1-dsse.json");
+const DSSE_001: &str = include_str!("../../../../tests/data/bundles/rekor-v1-dsse.json");
 /// A plain signature over Rekor v2, of the public conformance suite.
-const MESSAGE: &str = include_str!("../../tests/data/bundles/rekor-v2-message.json");
+const MESSAGE: &str = include_str!("../../../../tests/data/bundles/rekor-v2-message.json");
 /// npm's provenance over Rekor v1.
-const INTOTO_002: &str = include_str!("../../tests/data/bundles/rekor-v1-intoto.json");
+const INTOTO_002: &str = include_str!("../../../../tests/data/bundles/rekor-v1-intoto.json");
 
 const BODY: &str = "/verificationMaterial/tlogEntries/0/canonicalizedBody";
 

@@ -89,7 +89,7 @@ mod tests {
 
     /// The first entries of a recorded log: leaf and extra data, base64.
     fn recorded() -> Vec<(Vec<u8>, Vec<u8>)> {
-        include_str!("../../tests/data/ct-small/get-entries.jsonl")
+        include_str!("../../../../tests/data/ct-small/get-entries.jsonl")
             .lines()
             .map(|line| {
                 let row: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -102,7 +102,7 @@ mod tests {
     /// The certificate authority of the recorded logs.
     fn harbor() -> Authorities {
         let root: serde_json::Value =
-            serde_json::from_str(include_str!("../../tests/data/trust/harbor.json")).unwrap();
+            serde_json::from_str(include_str!("../../../../tests/data/trust/harbor.json")).unwrap();
         let chain = &root["certificateAuthorities"][0]["certChain"]["certificates"];
         let der = |certificate: &serde_json::Value| {
             STANDARD

@@ -204,8 +204,8 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     /// Messages of a CA's certificate, a bystander's and the signer's, in that order; made with openssl.
-    const BY_SERIAL: &str = include_str!("../../tests/data/keys/jar.p7s");
-    const BY_KEY_ID: &str = include_str!("../../tests/data/keys/keyid.p7s");
+    const BY_SERIAL: &str = include_str!("../../../../tests/data/keys/jar.p7s");
+    const BY_KEY_ID: &str = include_str!("../../../../tests/data/keys/keyid.p7s");
 
     fn der(pem: &str) -> Vec<u8> {
         let lines = pem.lines().filter(|line| !line.starts_with('-'));

@@ -15,7 +15,7 @@ use super::*;
 
 /// Label and DER of the recorded certificates, one for each label.
 pub(super) fn recorded() -> Vec<(String, Vec<u8>)> {
-    include_str!("../../tests/data/entries/rekor-v2.jsonl")
+    include_str!("../../../../tests/data/entries/rekor-v2.jsonl")
         .lines()
         .filter_map(|line| {
             let row: Value = serde_json::from_str(line).unwrap();
@@ -43,7 +43,7 @@ fn authorities_of(chains: Vec<AuthorityChain>) -> Result<Authorities, AuthorityE
 
 fn harbor_chain() -> AuthorityChain {
     let root: Value =
-        serde_json::from_str(include_str!("../../tests/data/trust/harbor.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../tests/data/trust/harbor.json")).unwrap();
     let authority = &root["certificateAuthorities"][0];
     let certificates = authority["certChain"]["certificates"].as_array().unwrap();
     AuthorityChain {
@@ -57,7 +57,7 @@ fn harbor_chain() -> AuthorityChain {
 
 fn harbor_ct_logs() -> Vec<CtLog> {
     let root: Value =
-        serde_json::from_str(include_str!("../../tests/data/trust/harbor.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../tests/data/trust/harbor.json")).unwrap();
     let logs = root["ctlogs"].as_array().unwrap();
     logs.iter()
         .map(|log| CtLog {

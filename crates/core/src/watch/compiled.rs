@@ -1,7 +1,7 @@
 //! All watches, compiled once: which of them select a signer.
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, BuildError, MatchKind};

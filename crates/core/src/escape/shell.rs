@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 /// pasted into a terminal could end the command.
 ///
 /// ```
-/// use modelwatch::escape::shell_word;
+/// use modelwatch_core::escape::shell_word;
 ///
 /// assert_eq!(shell_word("main:158"), "main:158");
 /// assert_eq!(shell_word("it's $(x)"), r"'it'\''s $(x)'");

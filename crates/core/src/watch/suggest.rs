@@ -603,7 +603,8 @@ build_trigger = "release"
 
     #[test]
     fn every_key_of_a_file_is_watched_by_one_watch() {
-        let keys = Key::from_pgp(include_bytes!("../../tests/data/keys/one.asc")).expect("keys");
+        let keys =
+            Key::from_pgp(include_bytes!("../../../../tests/data/keys/one.asc")).expect("keys");
         let signers: Vec<Signer> = keys.iter().cloned().map(Signer::Key).collect();
         let blocks = suggest_all(&signers).expect("keys");
         let [block] = blocks.as_slice() else {
