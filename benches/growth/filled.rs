@@ -116,14 +116,14 @@ async fn fill(path: &Path, findings: u64) -> Result<(), sqlx::Error> {
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {findings})
          INSERT INTO finding (number, id, verdict, severity, judged_verdict, judged_severity, health, state, prior_state,
              watch, rule, in_shape, log, origin, entry_index, leaf_hash, proven, kind, digest, signer, chain, first_seen,
-             summary, signature_sha256, tbs_sha256, anomalies)
+             summary, signature_sha256, tbs_sha256, anomalies, registered_end, signature_end, digest_end)
          SELECT i, CAST(printf('%016x', i * {SPREAD} % 4294967296) AS BLOB),
                 'identity-unexpected', 3, 'identity-unexpected', 3, 0, iif(i <= {DISPUTED}, 'disputed', 'open'),
                 iif(i <= {DISPUTED}, 'open', NULL), 'watch-' || i % 100, x'00', 1, 'log-0', 'filled.example', i,
                 printf('%064x', i), 1, 'hashedrekord 0.0.1', 'sha256:' || printf('%064x', i),
                 CAST(printf('%016x', 1 + i % {signers}) AS BLOB), 'trusted', 1700000000000000 + i,
                 'https://github.com/owner/model/' || i || ' signed something, which is not registered: entry ' || i || ' of log-0',
-                printf('%064x', i), printf('%064x', i), '[]'
+                printf('%064x', i), printf('%064x', i), '[]', printf('%08x', i), printf('%08x', i), printf('%08x', i)
          FROM n;
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {alerts})
          INSERT INTO alert (number, channel, kind, group_key, closed, created, due, state, delivered)

@@ -70,7 +70,7 @@ pub enum SearchKey {
 /// finding. Of one value, signers and findings that are recorded later are behind those that were recorded before.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
-    /// The value by which it was found, as it is stored.
+    /// The value by which it was found, as its index has it: of a digest or the hash of an entry, the end.
     pub value: String,
     /// The number of the signer, if a value of the signer is searched.
     pub recorded: i64,

@@ -6,7 +6,7 @@ use modelwatch::identity::Chain;
 use modelwatch::store::{Batch, MAX_TERM_CHARS, Place, SearchKey, SignerTerm};
 
 use crate::register_one::RegisterOne as _;
-use crate::scratch::{ScratchStore, at, batch, head, leaf, signing, watched};
+use crate::scratch::{ScratchStore, at, batch, expectation, head, leaf, signing, watched};
 
 /// A signing by this name, which is unlike the others.
 fn by(name: &str, index: u64) -> NewFinding {
@@ -253,4 +253,43 @@ async fn the_first_checkpoint_of_a_size_has_a_time() {
     let first = scratch.store.first_recorded(&tree, 1).await.unwrap();
     assert_eq!(first, Some(at(3)));
     assert_eq!(scratch.store.first_recorded(&tree, 10).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn hashes_that_end_alike_are_told_apart() {
+    let scratch = ScratchStore::with_log().await;
+    let mut other_leaf = leaf(1);
+    other_leaf[0] ^= 1;
+    let mut first = signing(1);
+    first.finding.digest = Some(format!("sha256:00{}", "11".repeat(31)));
+    let mut second = signing(2);
+    second.finding.leaf_hash = Some(hex::encode(other_leaf));
+    second.finding.digest = Some(format!("sha256:ff{}", "11".repeat(31)));
+    let digests = [&first, &second].map(|new| new.finding.digest.clone().unwrap());
+    scratch.read((0, 0), (9, 9), vec![first, second]).await;
+    for (key, expected) in [
+        (SearchKey::Digests(digests[..1].to_vec()), &[1][..]),
+        (SearchKey::Digests(digests[1..].to_vec()), &[2]),
+        (SearchKey::Digests(digests.to_vec()), &[1, 2]),
+        // What an index has of a hash is not a hash.
+        (SearchKey::Digests(vec!["11".repeat(4)]), &[]),
+        (SearchKey::Entries(vec![hex::encode(leaf(1))]), &[1]),
+        (SearchKey::Entries(vec![hex::encode(other_leaf)]), &[2]),
+    ] {
+        assert_eq!(search(&scratch, key.clone()).await, expected, "{key:?}");
+        // Page by page, each finding is answered once too.
+        let (mut after, mut paged) = (None, Vec::new());
+        while let [found] = &scratch.store.search(&key, after.as_ref(), 1).await.unwrap()[..] {
+            paged.extend(found.finding.index);
+            after = Some(found.place.clone());
+        }
+        assert_eq!(paged, expected, "{key:?}");
+    }
+    let registration = expectation(1);
+    let (_, changed) = scratch
+        .store
+        .register(&registration, "one.sig", at(2))
+        .await
+        .unwrap();
+    assert_eq!(changed, [signing(1).finding.id]);
 }

@@ -339,7 +339,7 @@ async fn a_registration_of_an_earlier_version_is_the_operator_s_and_its_entry_is
 }
 
 #[tokio::test]
-async fn signers_and_statements_of_an_earlier_version_are_found() {
+async fn signers_digests_and_entries_of_an_earlier_version_are_found() {
     const FOUND: &str = "
 INSERT INTO signer (key, san, issuer, extensions, certificate_sha256, key_sha256) VALUES
   (x'01', '[{\"type\":\"uri\",\"value\":\"https://h/Forge@refs/tags/v1\"},{\"type\":\"email\",\"value\":\"Jane@example.com\"}]', 'https://issuer.example',
@@ -369,6 +369,8 @@ INSERT INTO finding (number, id, verdict, severity, judged_verdict, judged_sever
         (of(SignerTerm::Certificate, "c1"), &[1]),
         // Other readers write its name in another way: it is compared whatever name is asked for.
         (of(SignerTerm::Odd, ""), &[2]),
+        (SearchKey::Digests(vec!["sha256:d2".to_owned()]), &[2]),
+        (SearchKey::Entries(vec!["l1".to_owned()]), &[1]),
     ] {
         let found = store.search(&key, None, 9).await.unwrap();
         let found: Vec<u64> = found

@@ -9,6 +9,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::fail::Fail;
+use super::hash_end::same_hash;
 use super::registered::{authority, reason, reason_of_replay, watches};
 use super::same_signing::same_signing;
 use super::{
@@ -19,11 +20,14 @@ use crate::finding::{FindingId, Routes};
 use crate::store::{NewRegistration, Registrar, Registration};
 
 /// Adds the findings of a registration's leaves to the scratch set: of those that its bundle names, or of the others.
-const ADD_FINDINGS: &str = "INSERT INTO temp.finding_changes (finding)
-     SELECT f.number FROM expected_leaf e JOIN finding f ON f.registered_as = e.leaf_hash
-     WHERE e.expectation = $1 AND e.named = $2 AND f.registered_as IS NOT NULL
+const ADD_FINDINGS: &str = concat!(
+    "INSERT INTO temp.finding_changes (finding)
+     SELECT f.number FROM expected_leaf e JOIN finding f ON ",
+    same_hash!("f.registered_as", "f.registered_end", "e.leaf_hash"),
+    " WHERE e.expectation = $1 AND e.named = $2
        AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate', 'untrusted-chain')
-     ON CONFLICT DO NOTHING";
+     ON CONFLICT DO NOTHING"
+);
 
 /// Registrations in one transaction. The monitor cannot write during it.
 pub(super) const GROUP: usize = 100;
@@ -195,14 +199,16 @@ pub(super) async fn registrations(
     let rows = sqlx::query(concat!(
         "SELECT x.number, x.body, x.file, x.at, x.authority, x.source, x.commit_id, x.author, x.watches, x.content,
                 (SELECT count(*) FROM (
-                   SELECT f.number FROM expected_leaf e JOIN finding f ON f.registered_as = e.leaf_hash
-                   WHERE e.expectation = x.number AND f.registered_as IS NOT NULL
+                   SELECT f.number FROM expected_leaf e JOIN finding f ON ",
+        same_hash!("f.registered_as", "f.registered_end", "e.leaf_hash"),
+        "          WHERE e.expectation = x.number
                      AND f.verdict IN ('expected', 'self-registered') AND ",
         standing::in_scope!(),
         "          UNION
-                   SELECT f.number FROM expected_signing e JOIN finding f ON f.signature_sha256 = e.signature_sha256
-                   LEFT JOIN signer s ON s.key = f.signer
-                   WHERE e.expectation = x.number AND f.signature_sha256 IS NOT NULL
+                   SELECT f.number FROM expected_signing e JOIN finding f ON ",
+        same_hash!("f.signature_sha256", "f.signature_end", "e.signature_sha256"),
+        "          LEFT JOIN signer s ON s.key = f.signer
+                   WHERE e.expectation = x.number
                      AND f.verdict IN ('expected', 'self-registered') AND ",
         standing::in_scope!(),
         " AND ",

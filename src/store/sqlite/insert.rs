@@ -10,6 +10,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::batch::{ROWS, insert_values};
 use super::fail::Fail;
+use super::hash_end::end;
 use super::incoming::Incoming;
 use super::registered::{self, Registered};
 use super::signer_terms::{self, Term};
@@ -223,7 +224,8 @@ async fn insert_rows(
 ) -> Result<HashMap<FindingId, i64>, Fail> {
     let columns = "INSERT OR FAIL INTO finding (id, verdict, severity, judged_verdict, judged_severity, health, state, watch, rule,
         in_shape, log, origin, entry_index, leaf_hash, proven, kind, digest, signer, chain, first_seen, fault,
-        occurrence, subject, summary, logged_sha256, signature_sha256, tbs_sha256, anomalies, logged_at) ";
+        occurrence, subject, summary, logged_sha256, signature_sha256, tbs_sha256, anomalies, logged_at,
+        registered_end, signature_end, digest_end) ";
     for standing in standing {
         // Checked here, where an error can be returned: the closure that binds the values below cannot return one.
         standing
@@ -252,6 +254,11 @@ async fn insert_rows(
             let new = incoming.new;
             let NewFinding { finding, rule, .. } = new;
             let signed_as = new.evidence.signed_as.as_ref();
+            let logged = new.evidence.logged_sha256.map(hex::encode);
+            let signature = signed_as.map(|signed| hex::encode(signed.signature));
+            let end_of = |hash: Option<&str>| hash.map(|hash| end(hash).to_owned());
+            let registered_end = end_of(logged.as_deref().or(finding.leaf_hash.as_deref()));
+            let signature_end = end_of(signature.as_deref());
             row.push_bind(finding.id.as_bytes().as_slice())
                 .push_bind(verdict.as_str())
                 .push_bind(value::rank(*severity))
@@ -276,11 +283,14 @@ async fn insert_rows(
                 .push_bind(incoming.occurrence.map(<[u8; 32]>::as_slice))
                 .push_bind(incoming.subject)
                 .push_bind(finding.summary.as_str())
-                .push_bind(new.evidence.logged_sha256.map(hex::encode))
-                .push_bind(signed_as.map(|signed| hex::encode(signed.signature)))
+                .push_bind(logged)
+                .push_bind(signature)
                 .push_bind(signed_as.and_then(|signed| signed.tbs).map(hex::encode))
                 .push_bind(json!(finding.anomalies).to_string())
-                .push_bind(new.evidence.logged_at.map(value::micros));
+                .push_bind(new.evidence.logged_at.map(value::micros))
+                .push_bind(registered_end)
+                .push_bind(signature_end)
+                .push_bind(finding.digest.as_deref().map(end));
         },
     )
     .await?;

@@ -20,6 +20,8 @@ mod files;
 mod finding_changes;
 mod findings;
 mod handling;
+mod hash_end;
+mod hash_searches;
 mod health;
 mod holder;
 mod incoming;
@@ -149,8 +151,9 @@ mod tests {
                 "finding_unproven",
             ),
             (
-                "EXPLAIN QUERY PLAN SELECT f.number FROM expected_leaf e JOIN finding f ON f.registered_as = e.leaf_hash
-                 WHERE e.expectation = 1 AND f.registered_as IS NOT NULL",
+                "EXPLAIN QUERY PLAN SELECT f.number FROM expected_leaf e JOIN finding f
+                   ON f.registered_end = substr(e.leaf_hash, -8) AND f.registered_as = e.leaf_hash
+                 WHERE e.expectation = 1",
                 "finding_registered_as",
             ),
             ("EXPLAIN QUERY PLAN SELECT number FROM finding WHERE state = 'held'", "finding_held"),

@@ -184,7 +184,7 @@ pub(super) async fn seen_since(
            AND (f.chain = 'trusted'
                 OR (ifnull(f.signature_sha256, f.digest) IS NOT NULL
                     AND NOT EXISTS (SELECT 1 FROM finding g
-                                    WHERE g.signature_sha256 = f.signature_sha256 AND g.signature_sha256 IS NOT NULL
+                                    WHERE g.signature_end = f.signature_end AND g.signature_sha256 = f.signature_sha256
                                       AND g.number < f.number
                                       AND (g.origin, g.entry_index) IS NOT (f.origin, f.entry_index))
                     AND NOT EXISTS (SELECT 1 FROM finding g JOIN signer t ON t.key = g.signer
@@ -193,7 +193,7 @@ pub(super) async fn seen_since(
                                       AND (g.origin, g.entry_index) IS NOT (f.origin, f.entry_index))
                     AND (f.signature_sha256 IS NOT NULL
                          OR NOT EXISTS (SELECT 1 FROM finding g JOIN signer t ON t.key = g.signer
-                                        WHERE g.digest = f.digest AND g.signature_sha256 IS NOT NULL
+                                        WHERE g.digest_end = f.digest_end AND g.digest = f.digest AND g.signature_sha256 IS NOT NULL
                                           AND t.key_sha256 = s.key_sha256 AND g.number < f.number
                                           AND (g.origin, g.entry_index) IS NOT (f.origin, f.entry_index)))))
            AND f.number > ",

@@ -10,6 +10,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnection};
 
 use super::batch::{insert_values, push_list};
 use super::fail::Fail;
+use super::hash_end::same_hash;
 use super::incoming::Incoming;
 use super::{finding_changes, standing};
 use crate::expect::{Expectation, Part};
@@ -64,8 +65,9 @@ pub(super) async fn learn(
         )
         .await?;
         sqlx::query(concat!(
-            "INSERT INTO temp.finding_changes (finding) SELECT f.number FROM finding f
-             WHERE f.digest = $1 AND f.digest IS NOT NULL AND f.judged_verdict = 'identity-unexpected' AND $2 = ",
+            "INSERT INTO temp.finding_changes (finding) SELECT f.number FROM finding f WHERE ",
+            same_hash!("f.digest", "f.digest_end", "$1"),
+            " AND f.judged_verdict = 'identity-unexpected' AND $2 = ",
             part_of_finding!(),
             " ON CONFLICT DO NOTHING"
         ))

@@ -20,7 +20,7 @@ macro_rules! select_finding {
             "s.key_sha256, s.key_fingerprint, s.not_before, f.anomalies, ",
             "(f.verdict = 'expected' AND f.logged_sha256 IS NULL AND (NOT EXISTS (SELECT 1 FROM expected_leaf l ",
             "WHERE l.leaf_hash = f.registered_as AND l.named = 1) OR EXISTS (SELECT 1 FROM finding g ",
-            "WHERE g.registered_as = f.registered_as AND g.registered_as IS NOT NULL AND g.watch = f.watch ",
+            "WHERE g.registered_end = f.registered_end AND g.registered_as = f.registered_as AND g.watch = f.watch ",
             "AND g.number < f.number))) AS logged_again ",
             "FROM finding f LEFT JOIN signer s ON s.key = f.signer ",
             $clauses

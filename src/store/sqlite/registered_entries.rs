@@ -54,8 +54,9 @@ pub(super) async fn waiting(
     let rows = sqlx::query(AssertSqlSafe(format!(
         "SELECT n.number, n.expectation, n.entry_index, x.file, json_extract(x.body, '$.who') AS who,
                 (SELECT json_group_array(e.leaf_hash) FROM expected_leaf e WHERE e.expectation = n.expectation) AS leaves,
-                EXISTS (SELECT 1 FROM expected_leaf e CROSS JOIN finding f ON f.registered_as = e.leaf_hash
-                        WHERE e.expectation = n.expectation AND f.registered_as IS NOT NULL AND f.leaf_hash = e.leaf_hash
+                EXISTS (SELECT 1 FROM expected_leaf e CROSS JOIN finding f
+                          ON f.registered_end = substr(e.leaf_hash, -8) AND f.registered_as = e.leaf_hash
+                        WHERE e.expectation = n.expectation AND f.leaf_hash = e.leaf_hash
                           AND f.origin = $1 AND f.entry_index = n.entry_index AND f.proven = 1) AS is_found
          FROM (SELECT * FROM registered_entry
                WHERE origin = $1 AND origin IS NOT NULL AND state = 'waiting' AND entry_index >= $3 AND entry_index < $4

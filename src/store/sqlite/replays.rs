@@ -15,6 +15,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnection};
 
 use super::batch::push_list;
 use super::fail::Fail;
+use super::hash_end::same_hash;
 use super::incoming::Incoming;
 use super::registered::{self, Registered, can_be_expected, reason_of_replay};
 use super::same_signing::same_signing;
@@ -25,9 +26,10 @@ use crate::finding::{Finding, Routes};
 /// Adds the findings of a registration's signing to the scratch set, in any entry.
 pub(super) const ADD_FINDINGS: &str = concat!(
     "INSERT INTO temp.finding_changes (finding)
-     SELECT f.number FROM expected_signing e JOIN finding f ON f.signature_sha256 = e.signature_sha256
-     LEFT JOIN signer s ON s.key = f.signer
-     WHERE e.expectation = $1 AND f.signature_sha256 IS NOT NULL
+     SELECT f.number FROM expected_signing e JOIN finding f ON ",
+    same_hash!("f.signature_sha256", "f.signature_end", "e.signature_sha256"),
+    " LEFT JOIN signer s ON s.key = f.signer
+     WHERE e.expectation = $1
        AND f.judged_verdict IN ('model-unexpected', 'identity-unexpected', 'other-predicate', 'untrusted-chain') AND ",
     same_signing!(),
     " ON CONFLICT DO NOTHING"
@@ -214,16 +216,18 @@ async fn is_registered_with(
     certificate: &str,
 ) -> Result<bool, Fail> {
     let chain = candidate.finding.chain.map_or("", |chain| chain.as_str());
-    Ok(sqlx::query_scalar(
+    Ok(sqlx::query_scalar(concat!(
         "SELECT $2 IN ('trusted', 'unknown')
            AND (EXISTS (SELECT 1 FROM finding o JOIN signer t ON t.key = o.signer
-                        WHERE o.signature_sha256 = $1 AND o.signature_sha256 IS NOT NULL
-                          AND o.chain = $2 AND t.certificate_sha256 = $3)
-                OR EXISTS (SELECT 1 FROM expected_leaf l JOIN finding o ON o.registered_as = l.leaf_hash
-                           JOIN signer t ON t.key = o.signer
-                           WHERE l.expectation = $4 AND o.registered_as IS NOT NULL
-                             AND o.chain = $2 AND t.certificate_sha256 = $3))",
-    )
+                        WHERE ",
+        same_hash!("o.signature_sha256", "o.signature_end", "$1"),
+        "                 AND o.chain = $2 AND t.certificate_sha256 = $3)
+                OR EXISTS (SELECT 1 FROM expected_leaf l JOIN finding o ON ",
+        same_hash!("o.registered_as", "o.registered_end", "l.leaf_hash"),
+        "                  JOIN signer t ON t.key = o.signer
+                           WHERE l.expectation = $4
+                             AND o.chain = $2 AND t.certificate_sha256 = $3))"
+    ))
     .bind(&candidate.signature)
     .bind(chain)
     .bind(certificate)
@@ -330,7 +334,7 @@ pub(super) async fn complete(
         return Ok(());
     };
     let number: Option<i64> = sqlx::query_scalar(
-        "UPDATE finding SET signature_sha256 = $2, tbs_sha256 = $3
+        "UPDATE finding SET signature_sha256 = $2, signature_end = substr($2, -8), tbs_sha256 = $3
          WHERE id = $1 AND signature_sha256 IS NULL RETURNING number",
     )
     .bind(incoming.new.finding.id.as_bytes().as_slice())

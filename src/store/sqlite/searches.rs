@@ -11,6 +11,7 @@ use sqlx::{Decode, Encode, Row as _, Type};
 
 use super::batch::push_list;
 use super::fail::Fail;
+use super::hash_searches::{DIGEST, ENTRY, VALUES, left, of_hashes};
 use super::record::{numbered, select_finding};
 use super::signer_terms::cut;
 use super::{SqliteStore, registered, value};
@@ -18,9 +19,6 @@ use crate::expect::{Authority, Part};
 use crate::finding::Finding;
 use crate::log::TreeId;
 use crate::store::{FoundSigning, Place, SearchKey, Searches, SignerTerm, StoreError};
-
-/// Values of one question: far below SQLite's limit of parameters.
-const VALUES: usize = 500;
 
 #[async_trait]
 impl Searches for SqliteStore {
@@ -94,8 +92,8 @@ async fn search(
             let values: BTreeSet<&str> = values.iter().map(|value| cut(value)).collect();
             of_signers(db, *term, &values, after, limit).await?
         }
-        SearchKey::Digests(digests) => of_texts(db, &DIGEST, digests, after, limit).await?,
-        SearchKey::Entries(hashes) => of_texts(db, &ENTRY, hashes, after, limit).await?,
+        SearchKey::Digests(digests) => of_hashes(db, &DIGEST, digests, after, limit).await?,
+        SearchKey::Entries(hashes) => of_hashes(db, &ENTRY, hashes, after, limit).await?,
         SearchKey::CertificateEntries(hashes) => {
             of_texts(db, &CERTIFICATE_ENTRY, hashes, after, limit).await?
         }
@@ -137,8 +135,6 @@ macro_rules! column {
     };
 }
 
-const DIGEST: Column = column!("digest", "digest IS NOT NULL");
-const ENTRY: Column = column!("registered_as", "registered_as IS NOT NULL");
 const CERTIFICATE_ENTRY: Column = column!("leaf_hash", "logged_sha256 IS NOT NULL");
 const INDEX: Column = column!("entry_index", "entry_index IS NOT NULL");
 const UNREADABLE: Column = column!("watch", "verdict = 'unreadable' AND watch IS NOT NULL");
@@ -205,12 +201,6 @@ where
         places.extend(rows.into_iter().map(place));
     }
     Ok(places)
-}
-
-/// How many places are wanted yet.
-fn left(limit: u32, places: &[Place]) -> i64 {
-    let found = i64::try_from(places.len()).unwrap_or(i64::MAX);
-    i64::from(limit).saturating_sub(found).max(0)
 }
 
 /// The places of the findings of signers with one of these values, as above.

@@ -8,10 +8,9 @@ use sqlx::Row as _;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool, SqliteRow};
 
-use super::batch::push_list;
 use super::fail::Fail;
 use super::findings::{Place, one_of};
-use super::{SqliteStore, value};
+use super::{SqliteStore, hash_end, value};
 use crate::finding::State;
 use crate::store::{SigningQuery, Signings, StoreError, StoredSigning};
 
@@ -135,12 +134,11 @@ async fn of_leaves(
 ) -> Result<Vec<StoredSigning>, Fail> {
     let mut found = Vec::new();
     for group in leaf_hashes.chunks(HASHES) {
-        // `registered_as` has an index, and is the leaf hash of what is not a certificate in a CT log.
+        // The end of `registered_as` has an index, and it is the leaf hash of what is not a certificate in a CT log.
         let mut sql = QueryBuilder::<Sqlite>::new(select_signing!(
-            "WHERE f.registered_as IS NOT NULL AND f.logged_sha256 IS NULL AND f.watch IS NOT NULL AND f.health = 0
-             AND f.fault IS NULL AND f.registered_as IN ("
+            "WHERE f.logged_sha256 IS NULL AND f.watch IS NOT NULL AND f.health = 0 AND f.fault IS NULL AND "
         ));
-        push_list(&mut sql, group);
+        hash_end::one_of(&mut sql, "f.registered_as", "f.registered_end", group);
         let rows = sql.build().persistent(false).fetch_all(&mut *db).await?;
         for row in &rows {
             found.push(signing(row)?);
