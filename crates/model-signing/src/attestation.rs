@@ -13,12 +13,10 @@ use crate::bundle::{Bundle, Content};
 use crate::json::{Members, excerpt};
 use crate::manifest::{NameError, SINGLE_FILE, check_name};
 
-#[cfg(unix)]
 mod coverage;
 mod function;
 mod provenance;
 
-#[cfg(unix)]
 pub use coverage::{Coverage, CoverageError, Measured, Mismatch, files_to_hash};
 pub use function::HashFunction;
 pub use provenance::{Provenance, Source};

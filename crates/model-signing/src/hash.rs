@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-#[cfg(unix)]
 pub(crate) mod file;
 
 /// A hash function of the format.

@@ -11,17 +11,15 @@ pub mod key;
 #[cfg(feature = "sigstore")]
 mod keyless_error;
 pub mod manifest;
-#[cfg(unix)]
 pub mod model;
-#[cfg(unix)]
 pub mod oci;
 mod pem;
 #[cfg(all(unix, feature = "pkcs11"))]
 pub mod pkcs11;
 #[cfg(all(unix, feature = "pkcs11"))]
 mod pkcs11_error;
+mod positioned;
 mod pss;
-#[cfg(unix)]
 mod replace;
 pub mod sign;
 #[cfg(feature = "sigstore")]
@@ -29,10 +27,8 @@ pub mod sigstore;
 pub mod statement;
 pub mod timestamp;
 pub mod verify;
-#[cfg(unix)]
 pub mod walk;
 
 pub use json::{JsonError, Kind, Problem};
 pub use pem::{MAX_PEM_BYTES, PemError};
-#[cfg(unix)]
 pub use replace::{Destination, ReplaceError};

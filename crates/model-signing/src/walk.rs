@@ -4,37 +4,48 @@
 //! so that the same tree yields the same manifest. What the latter passes over in silence is an error or part of the
 //! [`Listing`] here: a signature must not look complete when it is not.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat, fstat, statat};
-use rustix::io::Errno;
-
+#[cfg(unix)]
 mod beneath;
 mod error;
 mod ignored;
+mod kind;
 mod listing;
 mod pointers;
+mod resolve;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
 use crate::manifest::{MAX_RESOURCES, SINGLE_FILE};
-use beneath::{LIST, READ, READ_LINKED, SEARCH, anywhere, beneath};
 pub use error::WalkError;
 use error::{failure, special};
-pub(crate) use ignored::resolve;
 pub use ignored::{DOWNLOAD_CACHE, GIT_PATHS, Ignored, Inside, has_pattern};
+pub(crate) use kind::Change;
+use kind::{Failure as _, Kind};
 pub use listing::{Listed, Listing};
+pub(crate) use resolve::resolve;
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
+#[cfg(windows)]
+pub(crate) use windows::is_same_volume;
+
+use system::{Root, Spelling, Stat};
 
 /// A model on disk: a directory, or a single file. It stays open, so what is read belongs to what was checked.
 #[derive(Debug)]
 pub struct Model {
     path: PathBuf,
     name: OsString,
-    root: OwnedFd,
+    root: Root,
     is_file: bool,
     allows_symlinks: bool,
 }
@@ -55,25 +66,25 @@ impl Model {
             path => path,
         };
         let failed = |error| failure(path.clone(), error);
-        let mut flags = OFlags::NOFOLLOW;
-        let mut stat = statat(rustix::fs::CWD, &path, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
-        if kind(&stat) == FileType::Symlink {
+        let mut follows = false;
+        let mut stat = system::stat_path(&path, false).map_err(failed)?;
+        if stat.kind() == Kind::Symlink {
             if !allow_symlinks {
                 return Err(WalkError::Symlink { path });
             }
-            flags = OFlags::empty();
-            stat = statat(rustix::fs::CWD, &path, AtFlags::empty())
-                .map_err(|_| special(path.clone(), FileType::Symlink))?;
+            follows = true;
+            stat =
+                system::stat_path(&path, true).map_err(|_| special(path.clone(), Kind::Symlink))?;
         }
         // Before it is opened: to open a device can do something.
-        let is_file = match kind(&stat) {
-            FileType::Directory => false,
-            FileType::RegularFile => true,
+        let is_file = match stat.kind() {
+            Kind::Directory => false,
+            Kind::File => true,
             other => return Err(special(path, other)),
         };
-        let root = anywhere(&path, READ_LINKED | flags).map_err(failed)?;
-        let opened = kind(&fstat(&root).map_err(failed)?);
-        if opened != kind(&stat) {
+        let root = Root::open(&path, follows).map_err(failed)?;
+        let opened = root.stat().map_err(failed)?.kind();
+        if opened != stat.kind() {
             return Err(WalkError::Changed { path });
         }
         let name = name_of(&path).map_err(|source| WalkError::Unreadable {
@@ -141,10 +152,11 @@ impl Model {
             return Ok(listing);
         }
         if self.is_file {
-            let stat = fstat(&self.root).map_err(|error| failure(self.path.clone(), error))?;
+            let stat = self.root.stat();
+            let stat = stat.map_err(|error| failure(self.path.clone(), error))?;
             listing.files.push(Listed {
                 name: self.file_name(),
-                size: size(&stat),
+                size: stat.size(),
             });
             return Ok(listing);
         }
@@ -169,45 +181,49 @@ impl Model {
         names: impl IntoIterator<Item = &'n Arc<str>>,
     ) -> Result<Listing, WalkError> {
         let mut listing = Listing::default();
+        let mut spelling = Spelling::new();
         for name in names {
             let stat = if self.is_file {
                 if **name != *self.file_name() {
                     continue;
                 }
-                fstat(&self.root)
+                self.root.stat()
             } else {
-                self.stat_of(name.as_bytes())
+                if !spelling.is_exact(&self.root, name.as_bytes()) {
+                    continue;
+                }
+                self.root.stat_of(name.as_bytes(), self.allows_symlinks)
             };
             let stat = match stat {
                 Ok(stat) => stat,
-                Err(Errno::NOENT) => continue,
+                Err(error) if error.is_missing() => continue,
                 // A file or a symlink where the name has a directory. Only what is a symlink is refused: where a file
                 // has taken the place of a directory, the files in that are missing.
-                Err(Errno::NOTDIR | Errno::LOOP) => match self.symlink_above(name) {
+                Err(error) if error.is_blocked() => match self.symlink_above(name) {
                     Some(path) => return Err(WalkError::Symlink { path }),
                     None => continue,
                 },
                 Err(error) => return Err(failure(self.path_of(name), error)),
             };
-            match kind(&stat) {
-                FileType::RegularFile => {}
-                FileType::Symlink => {
+            match stat.kind() {
+                Kind::File => {}
+                Kind::Symlink => {
                     return Err(WalkError::Symlink {
                         path: self.path_of(name),
                     });
                 }
-                FileType::Directory => continue,
-                other => return Err(special(self.path_of(name), other)),
+                Kind::Directory => continue,
+                other @ Kind::Special(_) => return Err(special(self.path_of(name), other)),
             }
             if self.allows_symlinks
-                && self.path_of(name).is_symlink()
+                && self.is_symlink(name.as_bytes())
                 && self.leads_outside(name.as_bytes())
             {
                 listing.leading_outside.push(name.to_string());
             }
             listing.files.push(Listed {
                 name: Arc::clone(name),
-                size: size(&stat),
+                size: stat.size(),
             });
         }
         Ok(listing)
@@ -218,37 +234,25 @@ impl Model {
         let path = || self.path_of(name);
         let file = if self.is_file {
             // With any name in the manifest.
-            self.root
-                .try_clone()
-                .map_err(|source| WalkError::Unreadable {
-                    path: path(),
-                    source,
-                })?
+            self.root.file().map_err(|source| WalkError::Unreadable {
+                path: path(),
+                source,
+            })?
         } else {
-            let name = name.as_bytes();
-            let opened = match beneath(&self.root, name, READ) {
-                // Only the file itself may be a symlink: the content of a linked directory is not in a manifest.
-                Err(Errno::LOOP) if self.allows_symlinks => {
-                    let (above, last) = split(name);
-                    beneath(&self.root, above, SEARCH).and_then(|directory| {
-                        rustix::fs::openat(&directory, last, READ_LINKED, rustix::fs::Mode::empty())
-                    })
+            let opened = self.root.open_file(name.as_bytes(), self.allows_symlinks);
+            opened.map_err(|error| {
+                if error.is_link() {
+                    WalkError::Symlink { path: path() }
+                } else {
+                    failure(path(), error)
                 }
-                opened => opened,
-            };
-            opened.map_err(|error| match error {
-                Errno::LOOP => WalkError::Symlink { path: path() },
-                error => failure(path(), error),
             })?
         };
-        let before = fstat(&file).map_err(|error| failure(path(), error))?;
-        if kind(&before) != FileType::RegularFile {
-            return Err(special(path(), kind(&before)));
+        let before = Stat::of_opened(&file).map_err(|error| failure(path(), error))?;
+        if before.kind() != Kind::File {
+            return Err(special(path(), before.kind()));
         }
-        Ok(Opened {
-            file: file.into(),
-            before,
-        })
+        Ok(Opened { file, before })
     }
 
     pub(crate) fn too_many(&self) -> WalkError {
@@ -267,10 +271,10 @@ impl Model {
         listing: &mut Listing,
     ) -> Result<(), WalkError> {
         let failed = |error| failure(self.at(directory), error);
-        let opened = beneath(&self.root, directory, LIST).map_err(failed)?;
-        for entry in Dir::read_from(&opened).map_err(failed)? {
+        let opened = self.root.directory(directory).map_err(failed)?;
+        for entry in opened.entries().map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            let last = entry.file_name().to_bytes();
+            let last = entry.name();
             if last == b"." || last == b".." {
                 continue;
             }
@@ -282,32 +286,34 @@ impl Model {
             if ignored.contains(&name) {
                 continue;
             }
-            let stat = statat(&opened, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)
+            let stat = opened
+                .stat(&entry, false)
                 .map_err(|error| failure(self.at(&name), error))?;
-            match kind(&stat) {
-                FileType::Directory => pending.push(name),
-                FileType::RegularFile => listing.files.push(self.listed(name, &stat)?),
-                FileType::Symlink => {
+            match stat.kind() {
+                Kind::Directory => pending.push(name),
+                Kind::File => listing.files.push(self.listed(name, &stat)?),
+                Kind::Symlink => {
                     if !self.allows_symlinks {
                         return Err(WalkError::Symlink {
                             path: self.at(&name),
                         });
                     }
-                    let target = statat(&opened, entry.file_name(), AtFlags::empty())
-                        .map_err(|_| special(self.at(&name), FileType::Symlink))?;
+                    let target = opened
+                        .stat(&entry, true)
+                        .map_err(|_| special(self.at(&name), Kind::Symlink))?;
                     if self.leads_outside(&name) {
                         let name = String::from_utf8_lossy(&name).into_owned();
                         listing.leading_outside.push(name);
                     }
-                    match kind(&target) {
-                        FileType::RegularFile => listing.files.push(self.listed(name, &target)?),
-                        FileType::Directory => listing
+                    match target.kind() {
+                        Kind::File => listing.files.push(self.listed(name, &target)?),
+                        Kind::Directory => listing
                             .linked_directories
                             .push(String::from_utf8_lossy(&name).into_owned()),
                         other => return Err(special(self.at(&name), other)),
                     }
                 }
-                other => return Err(special(self.at(&name), other)),
+                other @ Kind::Special(_) => return Err(special(self.at(&name), other)),
             }
         }
         Ok(())
@@ -319,45 +325,38 @@ impl Model {
         })?;
         Ok(Listed {
             name: name.into(),
-            size: size(stat),
+            size: stat.size(),
         })
     }
 
     /// Whether what is at `name` is, in the end, not in the model.
     fn leads_outside(&self, name: &[u8]) -> bool {
-        let (Ok(target), Ok(root)) = (resolve(&self.at(name)), resolve(&self.path)) else {
+        let locate = |name| resolve(&self.root.locate(&self.path, name));
+        let (Ok(target), Ok(root)) = (locate(name), locate(b"")) else {
             return true;
         };
         !target.starts_with(root)
     }
 
-    /// What is at `name`, through a symlink only if it is the last component and they are allowed.
-    fn stat_of(&self, name: &[u8]) -> rustix::io::Result<Stat> {
-        let (above, last) = split(name);
-        let flags = if self.allows_symlinks {
-            AtFlags::empty()
-        } else {
-            AtFlags::SYMLINK_NOFOLLOW
-        };
-        if above.is_empty() {
-            return statat(&self.root, last, flags);
-        }
-        let directory = beneath(&self.root, above, SEARCH)?;
-        statat(directory.as_fd(), last, flags)
+    /// Whether a symlink is at `name`.
+    fn is_symlink(&self, name: &[u8]) -> bool {
+        system::stat_path(&self.root.locate(&self.path, name), false)
+            .is_ok_and(|stat| stat.kind() == Kind::Symlink)
     }
 
     /// The first component above `name` that is a symlink.
     fn symlink_above(&self, name: &str) -> Option<PathBuf> {
         name.match_indices('/')
-            .map(|(at, _)| self.at(name.as_bytes().get(..at).unwrap_or_default()))
-            .find(|path| path.is_symlink())
+            .map(|(at, _)| name.as_bytes().get(..at).unwrap_or_default())
+            .find(|above| self.is_symlink(above))
+            .map(|above| self.at(above))
     }
 
     fn at(&self, name: &[u8]) -> PathBuf {
         if name.is_empty() || self.is_file {
             return self.path.clone();
         }
-        self.path.join(OsStr::from_bytes(name))
+        self.path.join(system::relative(name))
     }
 }
 
@@ -369,45 +368,18 @@ pub(crate) struct Opened {
 
 impl Opened {
     pub(crate) fn size(&self) -> u64 {
-        size(&self.before)
+        self.before.size()
     }
 
     /// How it changed since it was opened.
-    pub(crate) fn change(&self) -> rustix::io::Result<Change> {
-        let (before, after) = (&self.before, fstat(&self.file)?);
-        if before.st_size != after.st_size
-            || before.st_mtime != after.st_mtime
-            || before.st_mtime_nsec != after.st_mtime_nsec
-        {
-            return Ok(Change::Content);
-        }
-        Ok(
-            if before.st_ctime == after.st_ctime && before.st_ctime_nsec == after.st_ctime_nsec {
-                Change::None
-            } else {
-                Change::Attributes
-            },
-        )
+    pub(crate) fn change(&self) -> io::Result<Change> {
+        self.before.change(&self.file)
     }
 
     /// Whether both are the same file.
     pub(crate) fn is_same_file(&self, other: &Self) -> bool {
-        let id = |stat: &Stat| (stat.st_dev, stat.st_ino);
-        id(&self.before) == id(&other.before)
+        self.before.is_same_file(&other.before)
     }
-}
-
-/// How a file changed while it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// Nothing.
-    None,
-    /// The time of its last change (ctime) is another one, and nothing else. It becomes so with the permissions, the owner
-    /// or another link, and when another file is renamed over this one; also when the content was changed and the time of
-    /// the last modification set back, for which its owner has the right.
-    Attributes,
-    /// Its length or the time of its last modification.
-    Content,
 }
 
 /// The last component of a path, and of what it leads to where it has none.
@@ -417,22 +389,4 @@ fn name_of(path: &Path) -> io::Result<OsString> {
     }
     let resolved = resolve(path)?;
     Ok(resolved.file_name().unwrap_or_default().to_owned())
-}
-
-fn kind(stat: &Stat) -> FileType {
-    FileType::from_raw_mode(stat.st_mode)
-}
-
-fn size(stat: &Stat) -> u64 {
-    u64::try_from(stat.st_size).unwrap_or(0)
-}
-
-fn split(name: &[u8]) -> (&[u8], &[u8]) {
-    match name.iter().rposition(|&byte| byte == b'/') {
-        Some(at) => {
-            let (above, rest) = name.split_at(at);
-            (above, rest.get(1..).unwrap_or_default())
-        }
-        None => (b"", name),
-    }
 }

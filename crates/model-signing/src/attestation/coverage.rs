@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -13,6 +12,7 @@ use crate::hash::Algorithm;
 use crate::json::excerpt;
 use crate::manifest::{Manifest, Method, SINGLE_FILE};
 use crate::model::{self, stable};
+use crate::positioned::FileExt as _;
 use crate::walk::{Listing, Model, WalkError};
 
 /// How much is read at once where one pass over a file computes several digests.

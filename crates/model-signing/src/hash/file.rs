@@ -4,7 +4,6 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
@@ -14,6 +13,7 @@ use blake3::hazmat::{
 };
 
 use super::{Algorithm, Digest, Hasher};
+use crate::positioned::FileExt as _;
 
 /// How much is read at once by the thread that also hashes: what is read into should still be in its core's second cache,
 /// with whatever else the core does between two blocks. With four times as much, copying out of the page cache took three
@@ -192,6 +192,7 @@ mod tests {
         reason = "a temporary file that cannot be written is a failed test"
     )]
 
+    use std::io::Write as _;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
@@ -200,8 +201,8 @@ mod tests {
         let bytes: Vec<u8> = (0..len)
             .map(|i| u8::try_from(i.wrapping_mul(2_654_435_761) >> 13 & 0xff).unwrap())
             .collect();
-        let file = tempfile::tempfile().unwrap();
-        file.write_all_at(&bytes, 0).unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
         (file, bytes)
     }
 

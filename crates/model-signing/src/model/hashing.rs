@@ -222,7 +222,7 @@ pub(crate) fn stable<T: PartialEq>(
             Ok(Change::None) => return Ok(hashed),
             Ok(Change::Attributes) => last = Some((opened, hashed)),
             Ok(Change::Content) => return Err(changed()),
-            Err(error) => return Err(unreadable(error.into())),
+            Err(error) => return Err(unreadable(error)),
         }
     }
     Err(changed())

@@ -1,13 +1,13 @@
 //! Hashing by several methods at once: each file is read once.
 
 use std::io;
-use std::os::unix::fs::FileExt as _;
 
 use rayon::prelude::*;
 
 use super::hashing::stable;
 use crate::hash::{Algorithm, Digest, Hasher};
 use crate::manifest::{MAX_RESOURCES, Manifest, Method, Resource, Shard};
+use crate::positioned::FileExt as _;
 use crate::walk::{Listed, Listing, Model, Opened, WalkError};
 
 /// How much is read at once. It is hashed by each method while it is in the caches that the cores share.

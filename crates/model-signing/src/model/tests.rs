@@ -4,12 +4,17 @@
     reason = "a temporary directory that cannot be written is a failed test"
 )]
 
-use std::fs::{self, File};
-use std::io::{Seek as _, Write as _};
+use std::fs;
 use std::num::NonZeroU64;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
+#[cfg(unix)]
+use std::{
+    fs::File,
+    io::{Seek as _, Write as _},
+    os::unix::fs::{FileExt as _, MetadataExt as _, symlink},
+    path::Path,
+};
 
 use super::*;
 use crate::hash::Algorithm;
@@ -44,10 +49,12 @@ impl World {
         fs::write(self.at(name), content).unwrap();
     }
 
+    #[cfg(unix)]
     fn link(&self, name: &str, target: &str) {
         symlink(target, self.at(name)).unwrap();
     }
 
+    #[cfg(unix)]
     fn fifo(&self, name: &str) {
         let kind = rustix::fs::FileType::Fifo;
         let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
@@ -58,6 +65,7 @@ impl World {
         Model::open(&self.model(), allow_symlinks).unwrap()
     }
 
+    #[cfg(unix)]
     fn walked(&self, allow_symlinks: bool, ignored: &Ignored) -> Result<String, WalkError> {
         Ok(names(&self.open(allow_symlinks).walk(ignored)?))
     }
@@ -90,12 +98,14 @@ fn names(listing: &Listing) -> String {
     names.join(" ")
 }
 
+#[cfg(unix)]
 fn ignoring(paths: &[&str]) -> Ignored {
     let mut ignored = Ignored::none();
     ignored.add_recorded(paths.iter().copied());
     ignored
 }
 
+#[cfg(unix)]
 #[test]
 fn a_walk_finds_every_file_and_no_directory() {
     let world = World::new(&[("b", ""), ("a/.hidden", "x"), ("a/c/d", ""), (" ", "")]);
@@ -107,6 +117,7 @@ fn a_walk_finds_every_file_and_no_directory() {
     assert_eq!(walked(&["."]), "");
 }
 
+#[cfg(unix)]
 #[test]
 fn every_file_is_hashed_however_many_there_are() {
     let world = World::new(&[("0", "x")]);
@@ -125,6 +136,7 @@ fn every_file_is_hashed_however_many_there_are() {
     );
 }
 
+#[cfg(unix)]
 #[test]
 fn a_symlink_is_refused_unless_it_is_allowed_or_ignored() {
     let world = World::new(&[("d/a", "x")]);
@@ -155,6 +167,7 @@ fn a_symlink_is_refused_unless_it_is_allowed_or_ignored() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_special_file_is_refused_and_not_waited_for() {
     let world = World::new(&[("a", "")]);
@@ -180,6 +193,7 @@ fn a_special_file_is_refused_and_not_waited_for() {
     ));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_model_has_the_name_of_its_path() {
     let world = World::new(&[("sub/f", "x")]);
@@ -219,6 +233,7 @@ fn a_single_file_is_a_model_with_one_file() {
     );
 }
 
+#[cfg(unix)]
 #[test]
 fn a_single_file_without_a_text_for_its_name_has_a_digest() {
     use std::os::unix::ffi::OsStrExt as _;
@@ -233,6 +248,7 @@ fn a_single_file_without_a_text_for_its_name_has_a_digest() {
     assert!(matches!(model.name(), Err(WalkError::NotUtf8 { .. })));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_name_that_json_cannot_hold_is_refused() {
     use std::os::unix::ffi::OsStrExt as _;
@@ -248,8 +264,10 @@ fn a_name_that_json_cannot_hold_is_refused() {
     );
 }
 
+#[cfg(unix)]
 type Change = fn(&World, &File);
 
+#[cfg(unix)]
 #[test]
 fn a_file_that_changes_while_it_is_hashed_is_refused() {
     let append: Change = |_, mut file| file.write_all(b"x").unwrap();
@@ -306,6 +324,7 @@ fn a_file_that_changes_while_it_is_hashed_is_refused() {
     }
 }
 
+#[cfg(unix)]
 /// A file whose clock has moved on since it was written, so that a change now is seen.
 fn aged(world: &World, name: &str) {
     let changed = |name: &str| {
@@ -317,6 +336,7 @@ fn aged(world: &World, name: &str) {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_change_of_permissions_while_it_is_hashed_is_no_change_of_content() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -362,6 +382,7 @@ fn a_change_of_permissions_while_it_is_hashed_is_no_change_of_content() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_file_that_takes_the_place_of_its_equal_while_it_is_hashed_is_refused() {
     let content = "a".repeat(3 << 20);
@@ -382,6 +403,7 @@ fn a_file_that_takes_the_place_of_its_equal_while_it_is_hashed_is_refused() {
     );
 }
 
+#[cfg(unix)]
 #[test]
 fn symlinks_that_lead_out_of_the_model_are_listed() {
     let world = World::new(&[("d/a", "x")]);
@@ -428,6 +450,7 @@ fn pointer_files_of_git_lfs_are_found_by_their_content() {
     assert_eq!(listing.lfs_pointers(&file).unwrap(), ["model.bin"]);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_directory_that_becomes_a_symlink_after_the_walk_is_not_followed() {
     for links in [false, true] {

@@ -3,8 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use rustix::fs::FileType;
-use rustix::io::Errno;
+use super::kind::Kind;
 
 /// Why a model cannot be listed or read. Every message names the path.
 #[derive(Debug, thiserror::Error)]
@@ -54,21 +53,19 @@ pub enum WalkError {
     },
 }
 
-pub(super) fn failure(path: PathBuf, error: Errno) -> WalkError {
+pub(super) fn failure(path: PathBuf, error: impl Into<io::Error>) -> WalkError {
     WalkError::Unreadable {
         path,
         source: error.into(),
     }
 }
 
-pub(super) fn special(path: PathBuf, kind: FileType) -> WalkError {
+pub(super) fn special(path: PathBuf, kind: Kind) -> WalkError {
     let what = match kind {
-        FileType::Fifo => "a FIFO",
-        FileType::Socket => "a socket",
-        FileType::CharacterDevice | FileType::BlockDevice => "a device",
-        FileType::Symlink => "a symlink that leads to nothing",
-        FileType::Directory => "a directory",
-        _ => "something else",
+        Kind::Special(what) => what,
+        Kind::Symlink => "a symlink that leads to nothing",
+        Kind::Directory => "a directory",
+        Kind::File => "a file",
     };
     WalkError::Special { path, what }
 }

@@ -1,11 +1,10 @@
 //! What is left out of a manifest.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::ffi::OsString;
-use std::fs;
+use std::collections::BTreeSet;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
+
+use super::resolve::resolve;
 
 /// What the reference leaves out at the top of a model by default: no part of a model, and different in
 /// each clone of it.
@@ -14,9 +13,6 @@ pub const GIT_PATHS: [&str; 4] = [".git", ".gitattributes", ".github", ".gitigno
 /// Where the client of Hugging Face keeps what it needs to resume a download, in the directory of the model. It is not left out
 /// unless this is asked for, but nobody means to sign it: it differs in each copy.
 pub const DOWNLOAD_CACHE: &str = ".cache/huggingface";
-
-/// Most symlinks that are followed to find what a path means: Linux's own limit.
-const MAX_LINKS: usize = 40;
 
 /// Paths that are left out of a manifest, each with everything below it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,16 +60,17 @@ impl Ignored {
         let Ok(inside) = path.strip_prefix(&model) else {
             return Ok(None);
         };
-        let inside = inside.as_os_str().as_bytes();
+        let inside = joined_by_slashes(inside);
+        let found = Inside {
+            exists: path.symlink_metadata().is_ok(),
+            has_pattern: has_pattern(&inside),
+        };
         self.paths.insert(if inside.is_empty() {
             b".".to_vec()
         } else {
-            inside.to_vec()
+            inside
         });
-        Ok(Some(Inside {
-            exists: path.symlink_metadata().is_ok(),
-            has_pattern: has_pattern(inside),
-        }))
+        Ok(Some(found))
     }
 
     /// Leaves out what the signer left out, as the signature records it: names relative to the model.
@@ -134,62 +131,17 @@ impl Ignored {
     }
 }
 
-/// What a path leads to, absolute and without symlinks, `.` or `..`. What does not exist is taken as it is written:
-/// Python's `Path.resolve()`.
-pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
-    let absolute = if path.as_os_str().is_empty() {
-        std::env::current_dir()?
-    } else {
-        std::path::absolute(path)?
-    };
-    let mut left: VecDeque<OsString> = parts(&absolute);
-    let mut found = PathBuf::from("/");
-    let mut links = 0;
-    while let Some(part) = left.pop_front() {
-        if part == ".." {
-            found.pop();
-            continue;
-        }
-        found.push(&part);
-        match fs::read_link(&found) {
-            Ok(target) => {
-                links += 1;
-                if links > MAX_LINKS {
-                    return Err(io::Error::other(format!(
-                        "{} leads through more than {MAX_LINKS} symlinks",
-                        path.display()
-                    )));
-                }
-                found.pop();
-                if target.is_absolute() {
-                    found = PathBuf::from("/");
-                }
-                for part in parts(&target).into_iter().rev() {
-                    left.push_front(part);
-                }
+/// The bytes of a path in a model, as names of a model are written. On Windows, what is no Unicode is not UTF-8 either.
+fn joined_by_slashes(path: &Path) -> Vec<u8> {
+    let mut bytes = path.as_os_str().as_encoded_bytes().to_vec();
+    if cfg!(windows) {
+        for byte in &mut bytes {
+            if *byte == b'\\' {
+                *byte = b'/';
             }
-            // Not a symlink, or nothing at all.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::InvalidInput
-                        | io::ErrorKind::NotFound
-                        | io::ErrorKind::NotADirectory
-                ) => {}
-            Err(error) => return Err(error),
         }
     }
-    Ok(found)
-}
-
-fn parts(path: &Path) -> VecDeque<OsString> {
-    path.components()
-        .filter_map(|component| match component {
-            Component::Normal(part) => Some(part.to_owned()),
-            Component::ParentDir => Some("..".into()),
-            Component::Prefix(_) | Component::RootDir | Component::CurDir => None,
-        })
-        .collect()
+    bytes
 }
 
 #[cfg(test)]
@@ -199,7 +151,8 @@ mod tests {
         reason = "a temporary directory that cannot be written is a failed test"
     )]
 
-    use std::os::unix::fs::symlink;
+    #[cfg(unix)]
+    use std::{fs, os::unix::fs::symlink};
 
     use super::*;
 
@@ -250,6 +203,7 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_path_of_the_user_is_what_it_leads_to() {
         let directory = tempfile::tempdir().unwrap();

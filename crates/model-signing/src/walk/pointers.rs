@@ -1,12 +1,12 @@
 //! Files that are only pointers of Git LFS.
 
 use std::io;
-use std::os::unix::fs::FileExt as _;
 
 use rayon::prelude::*;
 
 use super::listing::{Listed, Listing};
 use super::{Model, WalkError};
+use crate::positioned::FileExt as _;
 
 /// The beginning of a pointer file of Git LFS (its specification, version 1), which replaces the real file.
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
