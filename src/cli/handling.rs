@@ -85,7 +85,7 @@ pub(super) async fn run(
         let handled = store.handle_matching(&query, &request).await?;
         store.close().await;
         let mut output = Output::new();
-        output.line(&counted(handling, handled.len()))?;
+        output.line(&counted(handling, handled))?;
         output.end()?;
         return Ok(Outcome::Clean);
     }
@@ -134,7 +134,7 @@ async fn by_id(
     Ok(store.handle(&found, request).await?)
 }
 
-fn counted(handling: Handling, count: usize) -> String {
+fn counted(handling: Handling, count: u64) -> String {
     match handling {
         Handling::Ack => format!("{count} acknowledged"),
         Handling::Reopen => format!("{count} reopened"),

@@ -36,12 +36,12 @@ pub trait Findings: Send + Sync {
     /// Handles the security findings of a query, at most its limit. Without states in the query, `open` ones are
     /// acknowledged, and `open` and `disputed` ones get a note; whatever its states, only acknowledged ones are reopened.
     /// The others, and those about health, stay unchanged. Many are handled in groups, each a transaction: after an error
-    /// the same call acknowledges or reopens the rest.
+    /// the same call acknowledges or reopens the rest. Answers how many were handled.
     async fn handle_matching(
         &self,
         query: &FindingQuery,
         request: &HandlingRequest<'_>,
-    ) -> Result<Vec<FindingId>, StoreError>;
+    ) -> Result<u64, StoreError>;
 
     /// Handles findings by id, in one transaction with their history: acknowledges open, held or disputed security findings,
     /// reopens acknowledged ones without an alert, or adds a note to any.

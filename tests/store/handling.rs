@@ -72,6 +72,42 @@ async fn who_did_what_and_why_stands_in_the_history_with_the_change() {
 }
 
 #[tokio::test]
+async fn what_a_person_does_first_keeps_the_state_in_which_the_finding_was_seen() {
+    for handling in [Handling::Ack, Handling::Note] {
+        let scratch = ScratchStore::with_log().await;
+        let found = vec![signing(1), held(2)];
+        scratch.read((0, 0), (9, 0), found.clone()).await;
+        for (new, seen) in found.iter().zip([State::Open, State::Held]) {
+            let id = new.finding.id;
+            let before = scratch.get(id).await;
+            let outcome = handle(&scratch, id, &request(handling, 3)).await;
+            assert_eq!(outcome, HandlingOutcome::Done);
+            let record = scratch.store.finding(&id.to_string()).await;
+            let [first, second] = &record.unwrap().unwrap().history[..] else {
+                panic!("two rows of history");
+            };
+            assert_eq!((first.action, first.state), (Action::Seen, seen));
+            assert_eq!(
+                (first.at, first.author.as_deref()),
+                (before.first_seen, None)
+            );
+            for row in [first, second] {
+                assert_eq!(
+                    (row.verdict, row.severity),
+                    (before.verdict, before.severity)
+                );
+            }
+            let state = scratch.get(id).await.state;
+            assert_eq!(
+                (second.action, second.state),
+                (Action::from(handling), state)
+            );
+            assert_eq!((second.at, second.author.as_deref()), (at(3), Some("bob")));
+        }
+    }
+}
+
+#[tokio::test]
 async fn reopening_opens_without_a_new_alert() {
     let scratch = ScratchStore::with_log().await;
     scratch.read((0, 0), (9, 0), vec![signing(1)]).await;
@@ -146,13 +182,25 @@ async fn each_action_takes_what_a_query_selects_of_what_it_can_change() {
         signing(4).finding.id,
     ];
     let all = FindingQuery::default();
+    let lengths = async || {
+        let mut lengths = Vec::new();
+        for id in [one, two, three, four] {
+            lengths.push((id, rows(&scratch, id).await.len()));
+        }
+        lengths
+    };
+    // Those that have another row of history.
     let matching = async |query: &FindingQuery, handling| {
+        let before = lengths().await;
         let request = request(handling, 5);
-        scratch
-            .store
-            .handle_matching(query, &request)
-            .await
-            .unwrap()
+        let handled = scratch.store.handle_matching(query, &request).await;
+        let after = lengths().await.into_iter().zip(before);
+        let changed: Vec<_> = after
+            .filter(|(after, before)| after.1 > before.1)
+            .map(|(after, _)| after.0)
+            .collect();
+        assert_eq!(handled.unwrap(), changed.len() as u64);
+        changed
     };
     scratch
         .store

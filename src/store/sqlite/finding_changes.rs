@@ -1,5 +1,6 @@
 //! Changes of findings, always in the same steps: the set of findings (the scratch set `finding_changes`), the first
-//! row of their history, the change itself, its row in the history, and its effect on alerts.
+//! row of their history, the change itself, its row in the history, and its effect on alerts. What people do changes the state
+//! alone: it is one row of history, which is written before the change and contains the first one.
 //!
 //! `finding_changes` and `vacated` are temporary tables of the writer's connection: changes of one finding and of a
 //! thousand use the same statements. Both tables are in memory, and until a statement ends SQLite has a second copy of
@@ -16,7 +17,7 @@ use super::outbox::{self, AlertRequest};
 use super::record::{numbered, select_finding};
 use super::value;
 use crate::finding::Routes;
-use crate::store::{Action, HandlingRequest};
+use crate::store::{Action, Handling, HandlingRequest};
 
 /// Number of findings that are read into memory at once.
 const PAGE: i64 = 400;
@@ -56,6 +57,20 @@ pub(super) async fn begin_history(db: &mut SqliteConnection) -> Result<(), Fail>
     Ok(())
 }
 
+/// The row of history of what people do, written before the change: `$state` is the state after it, in SQL. If it is the first row
+/// of a finding, it has the state before too.
+macro_rules! handled {
+    ($state:literal) => {
+        concat!(
+            "INSERT OR FAIL INTO history (finding, at, verdict, severity, state, reason, action, author, began) ",
+            "SELECT f.number, $1, f.verdict, f.severity, ",
+            $state,
+            ", $2, $3, $4, iif(EXISTS (SELECT 1 FROM history h WHERE h.finding = f.number), NULL, f.state) ",
+            "FROM temp.finding_changes t CROSS JOIN finding f ON f.number = t.finding"
+        )
+    };
+}
+
 /// A row of history for each of them.
 macro_rules! write {
     ($clauses:literal) => {
@@ -84,18 +99,23 @@ pub(super) async fn write_history(
     Ok(())
 }
 
-/// Writes a row of history for what a person did.
+/// Writes a row of history for what a person does, before it changes the findings.
 pub(super) async fn write_handling(
     db: &mut SqliteConnection,
     request: &HandlingRequest<'_>,
 ) -> Result<(), Fail> {
-    sqlx::query(write!(""))
-        .bind(value::micros(request.at))
-        .bind(request.reason)
-        .bind(Action::from(request.handling).as_str())
-        .bind(request.author)
-        .execute(&mut *db)
-        .await?;
+    sqlx::query(match request.handling {
+        Handling::Ack => handled!("'acked'"),
+        // One whose batch is false goes back to being disputed.
+        Handling::Reopen => handled!("iif(f.prior_state IS NULL, 'open', 'disputed')"),
+        Handling::Note => handled!("f.state"),
+    })
+    .bind(value::micros(request.at))
+    .bind(request.reason)
+    .bind(Action::from(request.handling).as_str())
+    .bind(request.author)
+    .execute(&mut *db)
+    .await?;
     Ok(())
 }
 

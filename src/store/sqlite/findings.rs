@@ -287,6 +287,9 @@ async fn history(db: &mut SqliteConnection, number: i64) -> Result<Vec<HistoryRo
     let rows = sqlx::query(
         "SELECT at, verdict, severity, state, reason, number, author, action FROM history WHERE finding = $1
          UNION ALL
+         SELECT f.first_seen, h.verdict, h.severity, h.began, 'first seen', 0, NULL, 'seen'
+         FROM history h JOIN finding f ON f.number = h.finding WHERE h.finding = $1 AND h.began IS NOT NULL
+         UNION ALL
          SELECT first_seen, verdict, severity, state, 'first seen', 0, NULL, 'seen' FROM finding
          WHERE number = $1 AND NOT EXISTS (SELECT 1 FROM history h WHERE h.finding = $1)
          ORDER BY 6",

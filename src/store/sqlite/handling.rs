@@ -52,14 +52,11 @@ impl<'a> Matching<'a> {
         }
     }
 
-    /// Handles the next security findings of the query. An empty answer means that none are left.
-    pub(super) async fn next_group(
-        &mut self,
-        db: &mut SqliteConnection,
-    ) -> Result<Vec<FindingId>, Fail> {
+    /// Handles the next security findings of the query, and answers how many: 0 means that none are left.
+    pub(super) async fn next_group(&mut self, db: &mut SqliteConnection) -> Result<u64, Fail> {
         let limit = self.left.min(Self::GROUP);
         if limit == 0 {
-            return Ok(Vec::new());
+            return Ok(0);
         }
         finding_changes::clear(db).await?;
         // In the order of lists, from the end of the last group: with another index SQLite would sort all remaining
@@ -76,25 +73,27 @@ impl<'a> Matching<'a> {
         conditions(&mut sql, &self.query);
         sql.push(" ORDER BY f.list_log, f.list_index, f.list_watch, f.id LIMIT ");
         sql.push_bind(value::integer(limit)?);
-        sql.build().persistent(false).execute(&mut *db).await?;
-        let rows: Vec<(Vec<u8>, String, i64, String)> = sqlx::query_as(
+        let found = sql.build().persistent(false).execute(&mut *db).await?;
+        let last: Option<(Vec<u8>, String, i64, String)> = sqlx::query_as(
             "SELECT f.id, f.list_log, f.list_index, f.list_watch
              FROM temp.finding_changes t CROSS JOIN finding f ON f.number = t.finding
-             ORDER BY f.list_log, f.list_index, f.list_watch, f.id",
+             ORDER BY f.list_log DESC, f.list_index DESC, f.list_watch DESC, f.id DESC LIMIT 1",
         )
-        .fetch_all(&mut *db)
+        .fetch_optional(&mut *db)
         .await?;
+        let Some((id, log, index, watch)) = last else {
+            return Ok(0);
+        };
+        self.last = Place {
+            log,
+            index,
+            watch,
+            id,
+        };
         change(db, self.routes, self.request).await?;
-        if let Some((id, log, index, watch)) = rows.last() {
-            self.last = Place {
-                log: log.clone(),
-                index: *index,
-                watch: watch.clone(),
-                id: id.clone(),
-            };
-        }
-        self.left -= rows.len() as u64;
-        rows.iter().map(|(id, ..)| value::finding_id(id)).collect()
+        let handled = found.rows_affected();
+        self.left = self.left.saturating_sub(handled);
+        Ok(handled)
     }
 }
 
@@ -144,17 +143,18 @@ async fn take(
     Ok(HandlingOutcome::Done)
 }
 
-/// Handles the findings of the scratch set.
+/// Handles the findings of the scratch set. `OR FAIL`: SQLite keeps no copy of the pages that the statement changes, which only an
+/// error would need, and every error ends the whole transaction.
 async fn change(
     db: &mut SqliteConnection,
     routes: &Routes,
     request: &HandlingRequest<'_>,
 ) -> Result<(), Fail> {
-    finding_changes::begin_history(db).await?;
+    finding_changes::write_handling(db, request).await?;
     match request.handling {
         Handling::Ack => {
             sqlx::query(
-                "UPDATE finding SET state = 'acked' WHERE number IN (SELECT finding FROM temp.finding_changes)",
+                "UPDATE OR FAIL finding SET state = 'acked' WHERE number IN (SELECT finding FROM temp.finding_changes)",
             )
             .execute(&mut *db)
             .await?;
@@ -162,7 +162,7 @@ async fn change(
         Handling::Reopen => {
             // One whose batch is false goes back to being disputed, and to open with its leaf.
             sqlx::query(
-                "UPDATE finding SET state = iif(prior_state IS NULL, 'open', 'disputed'),
+                "UPDATE OR FAIL finding SET state = iif(prior_state IS NULL, 'open', 'disputed'),
                    prior_state = iif(prior_state IS NULL, NULL, 'open')
                  WHERE number IN (SELECT finding FROM temp.finding_changes)",
             )
@@ -171,7 +171,6 @@ async fn change(
         }
         Handling::Note => {}
     }
-    finding_changes::write_handling(db, request).await?;
     if request.handling == Handling::Ack {
         finding_changes::leave_unclaimed_alerts(db).await?;
         finding_changes::queue_acknowledgements(db, routes, request.at).await?;

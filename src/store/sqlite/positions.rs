@@ -338,12 +338,12 @@ pub(super) async fn commit(
     let inserted = insert::insert(db, routes, &incoming, *now).await?;
     take_back_disputes(db, &inserted.known, *now).await?;
     kept::keep(db, tree, kept).await?;
-    // In steps: until a statement ends, SQLite keeps a second copy in memory of each page that it changes, and the
-    // first proof of a long catch-up may cover 100,000 findings.
+    // In steps: the first proof of a long catch-up may cover 100,000 findings, whose numbers SQLite collects in memory. `OR FAIL`: it
+    // keeps no copy of the pages that a step changes, and every error ends the whole transaction.
     loop {
         // A finding of a false batch that was not found again is not part of what is proven now.
         let proven = sqlx::query(AssertSqlSafe(format!(
-            "UPDATE finding SET proven = 1 WHERE number IN (
+            "UPDATE OR FAIL finding SET proven = 1 WHERE number IN (
                SELECT number FROM finding
                WHERE origin = $1 AND proven = 0 AND prior_state IS NULL
                  AND entry_index >= (SELECT base FROM tree WHERE origin = $1) + $2

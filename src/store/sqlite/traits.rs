@@ -432,15 +432,15 @@ impl Findings for SqliteStore {
         &self,
         query: &FindingQuery,
         request: &HandlingRequest<'_>,
-    ) -> Result<Vec<FindingId>, StoreError> {
+    ) -> Result<u64, StoreError> {
         let mut matching = handling::Matching::of(query, &self.routes, request);
-        let mut handled = Vec::new();
+        let mut handled = 0;
         loop {
             let group = writing!(self, "handling findings", |db| matching.next_group(db))?;
-            if group.is_empty() {
+            if group == 0 {
                 return Ok(handled);
             }
-            handled.extend(group);
+            handled += group;
         }
     }
 

@@ -215,7 +215,7 @@ through!(BundleCheckpoints {
 through!(Findings {
     fn count(query: &FindingQuery) -> u64;
     fn finding(id_prefix: &str) -> Option<FindingRecord>;
-    fn handle_matching(query: &FindingQuery, request: &HandlingRequest<'_>) -> Vec<FindingId>;
+    fn handle_matching(query: &FindingQuery, request: &HandlingRequest<'_>) -> u64;
     fn handle(ids: &[FindingId], request: &HandlingRequest<'_>) -> Vec<(FindingId, HandlingOutcome)>;
     fn counts(fail_on: Severity) -> Counts;
     fn untrusted(after: Option<FindingId>, limit: u32) -> Vec<(Finding, Evidence)>;
