@@ -14,6 +14,9 @@ use super::{Cause, Leaves, SourceError};
 /// This many of the last bundles determine the expected size of the next ones.
 const RECENT: usize = 32;
 
+/// Bundles that are always read ahead: as many as a machine with two cores scans at once.
+const LEAST_WINDOW: usize = 4;
+
 /// The leaves `range` of a tree of `size` leaves, bundle by bundle, in order and without gaps. The first error is
 /// delivered at its position and ends the stream.
 ///
@@ -23,6 +26,10 @@ const RECENT: usize = 32;
 /// Each prefetched bundle gets a share of the memory limit: 1.5 times the largest recent bundle. If it turns out
 /// longer, it is dropped and read again, alone, when it is the next one to deliver. So a log that suddenly serves
 /// bundles of 16 MB costs time, not memory.
+///
+/// If the caller is slower than the log, for example because each batch has many findings, fewer bundles are read ahead with each
+/// that it takes: what lies ready would only be memory. If the caller has to wait, twice as many are read at once, up to the limit,
+/// with which a stream begins.
 pub fn leaves(
     source: Arc<dyn LogSource>,
     range: Range<u64>,
@@ -32,11 +39,13 @@ pub fn leaves(
     let ahead = Ahead {
         source,
         size,
+        window: settings.max_in_flight,
         settings,
         next: range.start,
         end: range.end,
         queue: VecDeque::new(),
         recent: VecDeque::with_capacity(RECENT),
+        widened: range.start,
     };
     Box::pin(stream::unfold(ahead, |mut ahead| async move {
         let item = ahead.deliver().await?;
@@ -54,6 +63,10 @@ struct Ahead {
     queue: VecDeque<Fetch>,
     /// Sizes of the last bundles that were delivered.
     recent: VecDeque<usize>,
+    /// How many bundles are read ahead, up to the limits.
+    window: usize,
+    /// The first leaf that was not being read yet when the window was widened.
+    widened: u64,
 }
 
 struct Fetch {
@@ -80,6 +93,7 @@ impl Ahead {
             };
             self.start(None, held);
         }
+        self.adapt();
         self.fill();
         let Some(mut fetch) = self.queue.pop_front() else {
             return self.stuck().map(Err);
@@ -108,13 +122,28 @@ impl Ahead {
         Some(result)
     }
 
+    /// Reads further ahead if the caller has to wait for the next bundle, and less far if all of them lie ready. The bundles of a
+    /// wider window arrive a round trip later: until then, waiting shows nothing new.
+    fn adapt(&mut self) {
+        let Some(next) = self.queue.front() else {
+            return;
+        };
+        if self.queue.iter().all(|fetch| fetch.task.is_finished()) {
+            self.window = self.window.saturating_sub(1).max(LEAST_WINDOW);
+        } else if !next.task.is_finished() && next.want.start >= self.widened {
+            let most = self.settings.max_in_flight.max(1);
+            self.window = self.window.saturating_mul(2).min(most);
+            self.widened = self.next;
+        }
+    }
+
     /// Starts as many fetches as limits allow. The range is never listed: it may have 2^62 leaves.
     fn fill(&mut self) {
         let (share, expected) = (self.share(), self.expected());
         let mut reserved: usize = self.queue.iter().filter_map(|f| f.share).sum();
         while !self.queue.is_empty()
             && self.next < self.end
-            && self.queue.len() < self.settings.max_in_flight.max(1)
+            && self.queue.len() < self.window.min(self.settings.max_in_flight.max(1))
         {
             reserved = reserved.saturating_add(share);
             if reserved > self.settings.budget_bytes {

@@ -266,3 +266,37 @@ async fn many_logs_at_once_hold_no_more_bytes_than_their_budget() {
     // Without a budget each of them would hold all of its bundles.
     assert!(most.unwrap() >= 4 * BUNDLE_BYTES, "{most:?}");
 }
+
+/// Reads 200 bundles, and takes this long for each. Answers how many were in memory, and how many were read, at once, at most,
+/// during the later half.
+async fn read_by_a_caller_that_takes(time: Duration) -> (usize, usize) {
+    let source = Arc::new(Fake {
+        lengths: vec![1_000],
+        ..Fake::default()
+    });
+    let source_dyn: Arc<dyn LogSource> = source.clone();
+    let mut stream = leaves(source_dyn, 0..800, 800, settings(32, 1 << 30));
+    let mut count = 0;
+    while let Some(bundle) = stream.next().await {
+        bundle.unwrap();
+        count += 1;
+        if count == 100 {
+            source.most_held.store(0, SeqCst);
+            source.most_at_once.store(0, SeqCst);
+        }
+        tokio::time::sleep(time).await;
+        source.held.fetch_sub(1_000, SeqCst);
+    }
+    assert_eq!(count, 200);
+    let held = source.most_held.load(SeqCst) / 1_000;
+    (held, source.most_at_once.load(SeqCst))
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_is_read_ahead_than_a_slow_caller_takes() {
+    // A bundle is read in 10 to 100 ms.
+    let (held, _) = read_by_a_caller_that_takes(Duration::from_millis(200)).await;
+    assert!(held <= LEAST_WINDOW + 1, "{held}");
+    let (_, at_once) = read_by_a_caller_that_takes(Duration::from_millis(1)).await;
+    assert!(at_once >= 16, "{at_once}");
+}
