@@ -150,6 +150,7 @@ pub fn read_regular_into(
 ///
 /// # Errors
 /// The directory cannot be opened or written.
+#[cfg(unix)]
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }

@@ -82,6 +82,7 @@ pub(super) struct Screen {
 
 impl Screen {
     /// Log lines are written above this bar from now on; `None`: there is no bar.
+    #[cfg(unix)]
     pub(super) fn show(&self, bar: Option<ProgressBar>) {
         *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
     }

@@ -1,42 +1,67 @@
 //! The command line: one file for each command, with its `Args` and its `run`.
 
+#[cfg(unix)]
 mod backup;
+#[cfg(unix)]
 mod bundles;
+#[cfg(unix)]
 mod check;
+#[cfg(unix)]
 mod demo;
+#[cfg(unix)]
 mod drill;
+#[cfg(unix)]
 mod evidence;
+#[cfg(unix)]
 mod expect;
+#[cfg(unix)]
 mod finding_filter;
+#[cfg(unix)]
 mod findings;
 mod generate;
+#[cfg(unix)]
 mod handling;
+#[cfg(unix)]
 mod init;
 mod logging;
+#[cfg(unix)]
 mod lookup;
+#[cfg(unix)]
 mod monitor;
+#[cfg(unix)]
+mod monitoring;
+#[cfg(any(not(unix), test))]
+mod only_signing;
 mod output;
 mod pages;
+#[cfg(unix)]
 mod progress;
+#[cfg(unix)]
 mod reconcile;
+#[cfg(unix)]
 mod rescan;
+#[cfg(unix)]
 mod serve;
+#[cfg(unix)]
 mod setup;
+#[cfg(unix)]
 mod signer_file;
 mod signing;
+#[cfg(unix)]
 mod status;
+#[cfg(unix)]
 mod values;
+#[cfg(unix)]
 mod verify_evidence;
 mod version;
+#[cfg(unix)]
 mod watch;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-
-use output::Outcome;
 
 /// Watches Sigstore's transparency logs for signings by your identities.
 ///
@@ -52,6 +77,7 @@ use output::Outcome;
     propagate_version = true,
     max_term_width = 100
 )]
+#[cfg_attr(not(unix), command(about = only_signing::ABOUT, long_about = None))]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -69,6 +95,7 @@ struct Global {
         help_heading = logging::GLOBAL,
         long,
         global = true,
+        hide = cfg!(not(unix)),
         value_name = "FILE",
         env = "MODELWATCH_CONFIG",
         default_value = "modelwatch.toml"
@@ -92,68 +119,17 @@ impl Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[cfg_attr(
+    not(unix),
+    expect(
+        clippy::large_enum_variant,
+        reason = "there is one value of it in a run"
+    )
+)]
 enum Command {
-    /// Show on a small recorded log what this program does: no network, no configuration
-    Demo(demo::Args),
-    /// Write a configuration: the identities to watch, the Sigstore instance, the channels
-    ///
-    /// On a terminal, it asks for values that are not given; elsewhere options are required. No file is replaced without
-    /// --force.
-    Init(init::Args),
-    /// Follow the logs: as a daemon on the schedule, or --once
-    Monitor(monitor::Args),
-    /// Show how far each log was read and proven, and whether alerts wait
-    Status(status::Args),
-    /// Serve metrics and health over HTTP, beside a monitor
-    ///
-    /// As the daemon does with `[web]` in its configuration: for `monitor --once`, or to serve from a process of its own. It
-    /// only reads the database, and needs no network but the one that it listens on.
-    Serve(serve::Args),
-    /// List, show, acknowledge and reopen findings, add notes to them
-    #[command(subcommand)]
-    Findings(findings::Command),
-    /// Check a directory of evidence: no configuration, no database, no network
-    ///
-    /// `findings show ID --evidence DIR` writes such a directory. Everything in it is checked against keys and authorities
-    /// from outside of it: those of Sigstore's public instance, or those that you name. The present time does not matter.
-    VerifyEvidence(verify_evidence::Args),
-    /// Register signings as your own, from their bundles
-    #[command(subcommand)]
-    Expect(expect::Command),
-    /// Compare your bundles and models with the logs, in both directions
-    ///
-    /// For each bundle: does it verify, is its entry proven in its log, and is the model beside it still the one that was
-    /// signed? For each signing by the watched identities: which bundle belongs to it? Exit code 1: there is a discrepancy; 3:
-    /// there is none, and a question could not be answered.
-    Reconcile(reconcile::Args),
-    /// Look up who signed what, and how far the answer goes
-    ///
-    /// All conditions that are given must hold. The answer is from the findings, so it is about watched identities; with
-    /// --scan the logs are read again, and it is about everything in them. Its last
-    /// line states what of each log was looked at, and whether that is everything that was asked for. Exit code 0: found, and
-    /// each entry is proven; 1: there is none, and everything was looked at; 3: an entry is not proven, or there is none and not
-    /// everything was looked at.
-    Lookup(Box<lookup::Args>),
-    /// Copy the database into a new file, also while a monitor runs
-    ///
-    /// The copy has the state of the database at this moment, is checked by opening it, and only its owner may read it.
-    /// No file is overwritten, and after an error none is left.
-    Backup(backup::Args),
-    /// Compare entries that were already read with watches that were added later
-    Rescan(rescan::Args),
-    /// Check the configuration, the store and every log; one watch; or the channels
-    Check(check::Args),
-    /// Test that signings are found and alerts arrive: logs, watches, channels, on a copy of the store
-    ///
-    /// It fetches entries again and proves them. It compares made-up signings, and near misses, with each watch. It
-    /// records an alert marked `[DRILL]` in a process that it kills, and delivers it to every channel from another one. It
-    /// checks that a changed entry and an outage are reported. At the end it lists what this configuration can detect and
-    /// what it cannot. The running daemon and its database are not changed. Exit code 1: a test failed; 3: something could
-    /// not be tested.
-    Drill(drill::Args),
-    /// Write watches
-    #[command(subcommand)]
-    Watch(watch::Command),
+    #[cfg(unix)]
+    #[command(flatten)]
+    Monitor(monitoring::Command),
     #[command(flatten)]
     Model(signing::Command),
     /// Print shell completions
@@ -171,78 +147,38 @@ enum Command {
 /// `limit_memory` is called once, by commands that start many threads, before the first of them.
 pub fn main(limit_memory: fn()) -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
+    #[cfg(not(unix))]
+    if let Some(answer) = only_signing::answer(&arguments) {
+        return output::fail(&output::Mistake(answer).into()).into();
+    }
     if let Some(answer) = signing::slip(&arguments) {
         return output::fail(&output::Mistake(answer).into()).into();
     }
     let arguments = signing::normalize(arguments);
     let Cli { global, command } = Cli::parse_arguments(arguments);
-    // A drill makes logs and channels fail: the log lines about that would alarm the operator.
     let usual = match &command {
-        Command::Drill(_) => logging::Usual::Nothing,
-        Command::Monitor(args) if args.is_daemon() => logging::Usual::Events,
-        Command::Serve(_) => logging::Usual::Events,
+        #[cfg(unix)]
+        Command::Monitor(command) => command.usual_log_lines(),
         _ => logging::Usual::Warnings,
     };
     let screen = match logging::start(&global.logging, usual) {
         Ok(screen) => screen,
         Err(error) => return output::fail(&error).into(),
     };
+    #[cfg(not(unix))]
+    let _ = (screen, limit_memory);
     // Commands that need no runtime do not pay for one.
     let ended = match command {
         Command::Model(command) => Ok(command.run(&global.config, global.logging.level())),
-        Command::VerifyEvidence(args) => verify_evidence::run(&args),
         Command::Completions(args) => generate::completions(&args, Cli::command()),
         Command::Man(args) => generate::man(&args, Cli::command()),
         Command::Version(args) => version::run(&args),
-        Command::Watch(command) => watch::run(&command),
-        command => match runtime(limit_memory) {
-            Ok(runtime) => {
-                let ended = runtime.block_on(run(command, &global.config, &screen));
-                // A delivery that hangs must not keep the program from ending.
-                runtime.shutdown_background();
-                ended
-            }
-            Err(error) => Err(error),
-        },
+        #[cfg(unix)]
+        Command::Monitor(command) => command.run(&global.config, &screen, limit_memory),
     };
     match ended {
         Ok(outcome) => outcome.into(),
         Err(error) => output::fail(&error).into(),
-    }
-}
-
-fn runtime(limit_memory: fn()) -> anyhow::Result<tokio::runtime::Runtime> {
-    use anyhow::Context as _;
-    limit_memory();
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("the system gives no threads or timers")
-}
-
-async fn run(command: Command, config: &Path, screen: &logging::Screen) -> anyhow::Result<Outcome> {
-    match command {
-        Command::Demo(args) => demo::run(&args).await,
-        Command::Init(args) => init::run(&args, config).await,
-        Command::Monitor(args) => Box::pin(monitor::run(&args, config, screen)).await,
-        Command::Status(args) => status::run(&args, config).await,
-        Command::Serve(args) => serve::run(&args, config).await,
-        Command::Findings(command) => findings::run(&command, config).await,
-        Command::Expect(command) => expect::run(&command, config).await,
-        Command::Reconcile(args) => Box::pin(reconcile::run(&args, config)).await,
-        Command::Lookup(args) => Box::pin(lookup::run(&args, config, screen)).await,
-        Command::Backup(args) => backup::run(&args, config).await,
-        Command::Rescan(args) => rescan::run(&args, config).await,
-        Command::Check(args) => check::run(&args, config).await,
-        Command::Drill(args) => drill::run(&args, config).await,
-        Command::Watch(_)
-        | Command::Model(_)
-        | Command::VerifyEvidence(_)
-        | Command::Completions(_)
-        | Command::Man(_)
-        | Command::Version(_) => {
-            unreachable!("these ran without a runtime")
-        }
     }
 }
 

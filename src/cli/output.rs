@@ -1,13 +1,16 @@
 //! What commands print, and their exit codes.
 
+#[cfg(unix)]
+mod of_configuration;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::config::{ConfigError, Problems};
 use crate::escape;
-pub(super) use crate::report::{Outcome, time};
-pub(super) use crate::service::Mistake;
-use crate::service::{self, ServiceError};
+use crate::outcome;
+pub(super) use crate::outcome::{Mistake, Outcome};
+#[cfg(unix)]
+pub(super) use {crate::report::time, of_configuration::warn};
 
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
@@ -25,36 +28,15 @@ impl From<Outcome> for ExitCode {
 #[error("{0}")]
 pub(super) struct Refused(pub(super) String);
 
-/// Prints the warnings about a configuration.
-pub(super) fn warn(warnings: &Problems) {
-    // As one string: stderr has no buffer, and a warning has many parts.
-    let warnings = warnings.to_string();
-    // There is no other place to print them.
-    let _ = write!(io::stderr(), "{warnings}");
-}
-
 /// Prints why a command failed, and finds the exit code.
 pub(super) fn fail(error: &anyhow::Error) -> Outcome {
     if is_broken_pipe(error) {
         // The reader of the output has seen enough.
         return Outcome::Clean;
     }
-    let of_service: Option<&ServiceError> = error.downcast_ref();
-    let of_config = match of_service {
-        Some(ServiceError::Config(problems)) => Some(problems),
-        _ => error.downcast_ref(),
-    };
-    if let Some(problems) = of_config {
-        let _ = match problems {
-            // One line for each problem, already escaped.
-            ConfigError::Wrong(problems) => write!(io::stderr(), "{problems}"),
-            ConfigError::Unreadable { .. } => writeln!(
-                io::stderr(),
-                "error: the configuration {} (--config FILE or $MODELWATCH_CONFIG names another; `modelwatch init` writes one)",
-                escape::terminal(problems.to_string().trim_end())
-            ),
-        };
-        return Outcome::Wrong;
+    #[cfg(unix)]
+    if let Some(outcome) = of_configuration::fail(error) {
+        return outcome;
     }
     let mut causes = causes(error);
     if error.is::<StdoutError>() {
@@ -64,16 +46,25 @@ pub(super) fn fail(error: &anyhow::Error) -> Outcome {
     let _ = writeln!(io::stderr(), "error: {}", escape::terminal(&causes));
     if error.is::<Refused>() {
         Outcome::No
-    } else if error.is::<Mistake>() || matches!(of_service, Some(ServiceError::Mistake(_))) {
+    } else if is_mistake(error) {
         Outcome::Wrong
     } else {
         Outcome::Unanswered
     }
 }
 
+/// Whether the command line, the configuration or a file that it names is wrong.
+pub(super) fn is_mistake(error: &anyhow::Error) -> bool {
+    #[cfg(unix)]
+    if of_configuration::is_mistake(error) {
+        return true;
+    }
+    error.is::<Mistake>()
+}
+
 /// An error with all its causes, not escaped.
 pub(super) fn causes(error: &anyhow::Error) -> String {
-    service::causes(error.as_ref())
+    outcome::causes(error.as_ref())
 }
 
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -565,7 +565,12 @@ pub(super) fn with_examples(command: Command, path: &str) -> Command {
         let below = below(path, &name);
         command.mut_subcommand(name, |sub| with_examples(sub, &below))
     });
-    let examples = examples(path);
+    let examples = if cfg!(not(unix)) && path.is_empty() {
+        // Those of the program as a whole are of the monitor.
+        examples("sign key")
+    } else {
+        examples(path)
+    };
     if examples.is_empty() {
         return command;
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::clock;
-use crate::config;
+use crate::times;
 
 /// A duration on the command line, written as in the configuration.
 pub(super) fn duration(written: &str) -> Result<Duration, String> {
-    config::parse_duration(written)
+    times::parse_duration(written)
         .ok_or_else(|| format!("`{written}` is not a duration such as 45m or 2h"))
 }
 
@@ -27,5 +27,5 @@ pub(super) fn number<T: std::str::FromStr>(written: &str) -> Result<T, String> {
 
 /// A time on the command line, or how long ago it was.
 pub(super) fn moment(written: &str) -> Result<Timestamp, String> {
-    config::parse_moment(written, clock::now())
+    times::parse_moment(written, clock::now())
 }

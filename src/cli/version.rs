@@ -3,13 +3,12 @@
 use serde::Serialize;
 
 use super::output::{Outcome, Output};
-use crate::report::CONTRACT;
-use crate::store::sqlite::SqliteStore;
+use crate::outcome::CONTRACT;
 
 /// The optional parts of the program, and whether this build has them.
 const FEATURES: &[(&str, bool)] = &[
-    ("pkcs11", cfg!(feature = "pkcs11")),
-    ("web", cfg!(feature = "web")),
+    ("pkcs11", cfg!(all(unix, feature = "pkcs11"))),
+    ("web", cfg!(all(unix, feature = "web"))),
 ];
 
 /// The commit of a released build. It is not read from a repository, because every commit would then compile the program
@@ -30,6 +29,8 @@ struct Build {
     commit: Option<&'static str>,
     features: Vec<&'static str>,
     contract: u32,
+    /// The monitor, which has it, is for Unix.
+    #[cfg(unix)]
     database: i64,
 }
 
@@ -42,7 +43,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             .filter_map(|&(name, is_built)| is_built.then_some(name))
             .collect(),
         contract: CONTRACT,
-        database: SqliteStore::newest_schema(),
+        #[cfg(unix)]
+        database: crate::store::sqlite::SqliteStore::newest_schema(),
     };
     let mut output = Output::new();
     if args.json {
@@ -55,6 +57,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         ))?;
         output.line(&format!("features  {}", build.features.join(", ")))?;
         output.line(&format!("contract  {}", build.contract))?;
+        #[cfg(unix)]
         output.line(&format!("database  {}", build.database))?;
     }
     output.end()?;

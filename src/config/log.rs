@@ -4,9 +4,6 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use tlog::Origin;
 
 use super::context::Context;
@@ -18,6 +15,7 @@ use super::values::{existing, unique};
 use super::{guides, keys, witness};
 use crate::log::{LogKey, Protocol, Start};
 use crate::source::Location;
+use crate::times::parse_time;
 
 /// The values of other sections for every log.
 pub(super) struct Defaults {
@@ -314,24 +312,13 @@ pub(super) fn start(section: &Section<'_>, problems: &mut Problems) -> Option<St
         "end" => return Some(Start::End),
         "beginning" => return Some(Start::Beginning),
         other => {
-            if let Some(time) = time(other) {
+            if let Some(time) = parse_time(other) {
                 return Some(Start::Time(time));
             }
             problems.error(&place, format!("{other:?} is not a start"), hint);
         }
     }
     None
-}
-
-/// A date (its midnight, UTC) or a timestamp of RFC 3339 with its offset.
-pub fn time(written: &str) -> Option<Timestamp> {
-    // The parsers accept more (a week, a zone's name in brackets), which would surprise the reader of the file.
-    if let Ok(time) = written.parse::<Timestamp>() {
-        return (!written.contains('[')).then_some(time);
-    }
-    let date = Date::strptime("%Y-%m-%d", written).ok();
-    let date = date.filter(|date| date.to_string() == written)?;
-    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
 /// How long a log may show no growth.

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use toml_edit::{Array, Item, Table, TableLike, Value};
 
+use super::keys;
 use super::place::Place;
 use super::problems::Problems;
-use super::{duration, keys};
+use crate::times::parse_duration;
 use crate::watch::Severity;
 
 /// Most values that a list may hold; a watch that needs more is better written as several.
@@ -243,7 +244,7 @@ impl<'t> Section<'t> {
 
     pub(super) fn duration(&self, key: &str, problems: &mut Problems) -> Option<Duration> {
         let written = self.string(key, problems)?;
-        let duration = duration::parse(written.value);
+        let duration = parse_duration(written.value);
         if duration.is_none() {
             problems.error(
                 &written.place,

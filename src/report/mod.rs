@@ -15,19 +15,18 @@ mod headline;
 pub mod html;
 pub mod log;
 mod metrics;
-mod outcome;
 pub mod page;
 mod pass;
 mod registration;
 mod status;
 pub mod text;
 
+pub use crate::outcome::{CONTRACT, Outcome};
 #[cfg(feature = "web")]
 pub use coverage::Coverage;
 #[cfg(feature = "web")]
 pub use headline::Headline;
 pub use metrics::{LastPass, Metrics};
-pub use outcome::Outcome;
 pub use pass::{PassResult, PassSummary, unread};
 #[cfg(feature = "web")]
 pub use registration::RegistrationJson;
@@ -37,9 +36,6 @@ pub use status::{
 };
 
 use crate::escape;
-
-/// The version of the machine-readable forms that scripts rely on.
-pub const CONTRACT: u32 = 1;
 
 /// A time to the second, for people.
 pub fn time(at: jiff::Timestamp) -> String {

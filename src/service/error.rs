@@ -1,6 +1,5 @@
 //! Why a command failed, by cause.
 
-use std::error::Error;
 use std::io;
 
 use tokio::task::JoinError;
@@ -9,13 +8,8 @@ use crate::config::ConfigError;
 use crate::http::HttpError;
 use crate::monitor::MonitorError;
 use crate::notify::HeartbeatError;
+pub use crate::outcome::{Mistake, causes};
 use crate::store::StoreError;
-
-/// A mistake of the operator: in a file that the configuration names, in a key that contradicts the trusted root, on
-/// the command line.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Mistake(pub String);
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -87,25 +81,6 @@ pub fn is_final(error: &StoreError) -> bool {
         error,
         StoreError::Moved { .. } | StoreError::Corrupt { .. } | StoreError::Displaced { .. }
     )
-}
-
-/// An error with all its causes, not escaped.
-pub fn causes(error: &dyn Error) -> String {
-    let mut text = String::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        next = error.source();
-        let cause = error.to_string();
-        // Many errors repeat their cause in their own message.
-        if text.ends_with(&cause) {
-            continue;
-        }
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&cause);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use url::Url;
 
 use crate::clock;
-use crate::config;
 use crate::notify::{MailAddress, MailAddressError, SmtpUrl, SmtpUrlError};
+use crate::times;
 use crate::watch::{self, Meant};
 
 /// Whom the operator means: a name as certificates have it, with `*` for any characters, or the address of a repository.
@@ -98,7 +98,7 @@ fn start_before(written: &str, now: Timestamp) -> Result<Start, String> {
         "beginning" => return Ok(Start::Beginning),
         _ => {}
     }
-    match config::parse_time(written) {
+    match times::parse_time(written) {
         // It would be refused at each pass.
         Some(time) if time > now => Err("that is in the future".to_owned()),
         Some(_) => Ok(Start::Date(written.to_owned())),

@@ -1,11 +1,10 @@
 //! Paths on the command line, and the small files that they name.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 
+pub(super) use super::system::is_same_file;
 use crate::file::{self, FileError};
 
 /// A path as the user gives it; the reference takes an empty one for the working directory.
@@ -34,12 +33,4 @@ pub(super) fn read(path: &Path, limit_bytes: usize) -> anyhow::Result<Vec<u8>> {
             anyhow::Error::new(error).context(context)
         }
     })
-}
-
-/// Whether both paths lead to one file that is there.
-pub(super) fn is_same_file(one: &Path, other: &Path) -> bool {
-    let (Ok(one), Ok(other)) = (fs::metadata(one), fs::metadata(other)) else {
-        return false;
-    };
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }

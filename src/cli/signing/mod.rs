@@ -17,6 +17,10 @@ mod lifetime;
 mod messages;
 mod oci;
 mod progress;
+#[cfg(unix)]
+mod registering;
+#[cfg(not(unix))]
+#[path = "no_registering.rs"]
 mod registering;
 mod report;
 mod sign;
@@ -26,6 +30,7 @@ mod sigstore;
 mod spelling;
 mod stamping;
 mod stamps;
+mod system;
 mod token;
 mod tree;
 mod trusted;
@@ -35,9 +40,10 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::logging::Level;
-use super::output::{self, Mistake, Outcome};
-use crate::service::ServiceError;
+use super::output::{self, Outcome};
 
+#[cfg(any(not(unix), test))]
+pub(super) use spelling::command;
 pub(super) use spelling::{normalize, slip};
 
 use messages::shown;
@@ -73,19 +79,11 @@ impl Command {
 fn ended(what_failed: &str, done: anyhow::Result<Outcome>) -> Outcome {
     match done {
         Ok(outcome) => outcome,
-        Err(error) if error.is::<Mistake>() || is_of_configuration(&error) => output::fail(&error),
+        Err(error) if output::is_mistake(&error) => output::fail(&error),
         Err(error) => {
             let why = output::causes(&error);
             let _ = writeln!(io::stderr(), "{what_failed}: {}", shown(&why));
             Outcome::No
         }
     }
-}
-
-/// Whether the configuration is wrong, which only `sign --register` reads.
-fn is_of_configuration(error: &anyhow::Error) -> bool {
-    matches!(
-        error.downcast_ref(),
-        Some(ServiceError::Config(_) | ServiceError::Mistake(_))
-    )
 }

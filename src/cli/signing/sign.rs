@@ -1,6 +1,5 @@
 //! `modelwatch sign`: hash a model, sign its manifest, write the signature.
 
-use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -16,6 +15,7 @@ use super::keyless;
 use super::messages::{Warnings, print, say};
 use super::sigstore::{self, SigstoreArgs};
 use super::stamping;
+use super::system;
 use super::token;
 use crate::cli::output::{Mistake, Outcome, causes};
 use crate::clock;
@@ -335,7 +335,9 @@ impl PrivateKeyArgs {
         };
         let password = std::env::var_os(name)
             .ok_or_else(|| Mistake(format!("--password-env: the variable {name} is not set")))?;
-        Ok(Some(password.into_vec()))
+        let password = system::bytes(password)
+            .ok_or_else(|| Mistake(format!("--password-env: the variable {name} is no Unicode")))?;
+        Ok(Some(password))
     }
 }
 

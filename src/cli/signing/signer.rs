@@ -9,7 +9,7 @@ use model_signing::certificate::{TrustStore, ValidAt};
 use model_signing::key::PublicKey;
 
 use super::files::{path, read};
-use crate::config;
+use crate::times;
 
 /// Which certificates are trusted, and when they must be valid.
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ pub(super) struct ChainArgs {
 }
 
 fn time(written: &str) -> Result<Timestamp, &'static str> {
-    config::parse_time(written)
+    times::parse_time(written)
         .ok_or("write a date such as 2026-01-01, or a time such as 2026-01-01T08:00:00Z")
 }
 

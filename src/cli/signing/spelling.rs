@@ -105,13 +105,20 @@ fn nearest(word: &str, methods: &[&'static str]) -> Option<&'static str> {
     let (nearest, _) = near
         .map(|method| (*method, distance(&method)))
         .min_by_key(|(_, distance)| *distance)?;
-    // With a slash it is a path, even if no file is there.
-    let is_model = word.contains('/') || Path::new(word).symlink_metadata().is_ok();
+    // With a separator it is a path, even if no file is there.
+    let is_model =
+        word.contains(std::path::is_separator) || Path::new(word).symlink_metadata().is_ok();
     (!is_model).then_some(nearest)
 }
 
 /// Where the command is, if it is `sign`, `verify` or `digest`.
 pub(super) fn command_of(arguments: &[OsString]) -> Option<usize> {
+    let (at, command) = command(arguments)?;
+    matches!(command, "sign" | "verify" | "digest").then_some(at)
+}
+
+/// The word that is the command, and where it is.
+pub(in crate::cli) fn command(arguments: &[OsString]) -> Option<(usize, &str)> {
     let mut is_value = false;
     for (at, argument) in arguments.iter().enumerate().skip(1) {
         if std::mem::take(&mut is_value) {
@@ -122,7 +129,7 @@ pub(super) fn command_of(arguments: &[OsString]) -> Option<usize> {
             is_value = WITH_VALUE.contains(&argument.replace('_', "-").as_str());
             continue;
         }
-        return matches!(argument, "sign" | "verify" | "digest").then_some(at);
+        return Some((at, argument));
     }
     None
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -13,6 +12,7 @@ use url::Url;
 
 use super::files::{is_standard, read};
 use super::messages::say;
+use super::system::open_own;
 use crate::cli::output::Mistake;
 use crate::clock;
 use crate::http;
@@ -143,25 +143,9 @@ pub(super) fn incomplete(signature: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The owner's alone: it is not yet what its owner wanted to publish. There is no private key in it. What is no regular file
-/// is not written to: a symlink could lead to a file of another use, and a second name is one.
+/// There is no private key in it.
 fn leave(place: &Path, file: &[u8]) -> io::Result<()> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let mut left = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
-        .open(place)?;
-    let there = left.metadata()?;
-    if !there.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    if there.nlink() > 1 {
-        return Err(io::Error::other("the file there has another name too"));
-    }
-    // One that was there before may have had other permissions.
-    left.set_permissions(fs::Permissions::from_mode(0o600))?;
+    let mut left = open_own(place)?;
     left.set_len(0)?;
     left.write_all(file)?;
     left.sync_all()

@@ -1,12 +1,12 @@
 //! Keys in hardware tokens. They are a feature of the build: to load the module of a token needs a dynamic linker, which a
 //! static program does not have.
 
-#[cfg(feature = "pkcs11")]
+#[cfg(all(unix, feature = "pkcs11"))]
 pub(super) use with::{open, open_for_certificate};
-#[cfg(not(feature = "pkcs11"))]
+#[cfg(not(all(unix, feature = "pkcs11")))]
 pub(super) use without::{open, open_for_certificate};
 
-#[cfg(feature = "pkcs11")]
+#[cfg(all(unix, feature = "pkcs11"))]
 mod with {
     use anyhow::Context as _;
     use model_signing::pkcs11::{TokenSigner, Uri};
@@ -32,18 +32,24 @@ mod with {
     }
 }
 
-#[cfg(not(feature = "pkcs11"))]
+#[cfg(not(all(unix, feature = "pkcs11")))]
 mod without {
     use model_signing::sign::KeySigner;
 
     use crate::cli::output::Mistake;
 
+    /// Why not.
+    const REASON: &str = if cfg!(unix) {
+        "it is static, and cannot load the module of a token"
+    } else {
+        "it does so on Unix alone"
+    };
+
     /// Always an error: no key can be opened.
     pub(in super::super) fn open(_: &str) -> anyhow::Result<KeySigner> {
-        Err(Mistake(
-            "this build of modelwatch cannot use hardware tokens: it is static, and cannot load the module of a token; use a build that lists `pkcs11` in `modelwatch version`"
-                .to_owned(),
-        )
+        Err(Mistake(format!(
+            "this build of modelwatch cannot use hardware tokens: {REASON}; use a build that lists `pkcs11` in `modelwatch version`"
+        ))
         .into())
     }
 

@@ -289,12 +289,20 @@ fn is_past(moment: Timestamp, span: SignedDuration) -> bool {
     age >= span || age < SignedDuration::ZERO
 }
 
-/// `$XDG_CACHE_HOME/modelwatch`, or `~/.cache/modelwatch`; `None` if neither variable is set.
+/// `$XDG_CACHE_HOME/modelwatch`, or `~/.cache/modelwatch`, on Windows `%LOCALAPPDATA%\modelwatch`; `None` if neither variable is
+/// set.
 fn cache_directory() -> Option<PathBuf> {
     let absolute = |name: &str| {
         let path = PathBuf::from(std::env::var_os(name)?);
         path.is_absolute().then_some(path)
     };
-    let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    let usual = || {
+        if cfg!(windows) {
+            absolute("LOCALAPPDATA")
+        } else {
+            Some(absolute("HOME")?.join(".cache"))
+        }
+    };
+    let base = absolute("XDG_CACHE_HOME").or_else(usual)?;
     Some(base.join("modelwatch"))
 }

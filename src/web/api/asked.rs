@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::parameters::Parameters;
-use crate::config;
 use crate::escape;
 use crate::lookup::{
     Coverage, DigestIs, LookupError, Position, Question, Repository, WhyKind, written,
 };
+use crate::times;
 use crate::watch::Glob;
 use crate::web::problem::Problem;
 
@@ -68,7 +68,7 @@ pub(super) fn asked(query: Option<&str>, now: Timestamp) -> Result<Asked, Proble
     let has_condition = CONDITIONS.iter().any(|name| parameters.has(name));
     let limit = parameters.limit()?;
     let place = parameters.cursor(LIST)?;
-    let moment = |written: &str| config::parse_moment(written, now);
+    let moment = |written: &str| times::parse_moment(written, now);
     let question = Question {
         identity: parameters.one("identity", written::text)?,
         identity_glob: parameters

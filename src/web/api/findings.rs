@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use super::list::{Page, object};
 use super::parameters::{Parameters, word};
 use crate::clock;
-use crate::config;
 use crate::finding::{Severity, State as FindingState, Verdict};
 use crate::report::finding;
 use crate::store::{FindingPlace, FindingQuery, FindingRecord, Findings};
+use crate::times;
 use crate::web::handling;
 use crate::web::problem::Problem;
 use crate::web::site::{Reading, Site};
@@ -142,7 +142,7 @@ pub(in crate::web) fn asked(query: Option<&str>, now: Timestamp) -> Result<Asked
                 word.parse().ok()
             }),
         )?,
-        since: parameters.one("since", |written| config::parse_moment(written, now))?,
+        since: parameters.one("since", |written| times::parse_moment(written, now))?,
         digest,
         san,
         after,

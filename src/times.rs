@@ -1,9 +1,13 @@
-//! Lengths of time as people write them: `45m`, `24h`, `1h30m`.
+//! Times and lengths of time as people write them: `2026-01-01`, `2026-01-01T08:00:00Z`, `45m`, `24h`, `1h30m`.
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
 /// Reads a length of time of at least a second: numbers with the units `s`, `m`, `h` and `d`.
-pub fn parse(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut seconds = 0_u64;
     let mut rest = text;
     while !rest.is_empty() {
@@ -24,6 +28,34 @@ pub fn parse(text: &str) -> Option<Duration> {
     (1..=100 * 366 * 86_400)
         .contains(&seconds)
         .then(|| Duration::from_secs(seconds))
+}
+
+/// A date (its midnight, UTC) or a timestamp of RFC 3339 with its offset.
+pub fn parse_time(written: &str) -> Option<Timestamp> {
+    // The parsers accept more (a week, a zone's name in brackets), which would surprise the reader of the file.
+    if let Ok(time) = written.parse::<Timestamp>() {
+        return (!written.contains('[')).then_some(time);
+    }
+    let date = Date::strptime("%Y-%m-%d", written).ok();
+    let date = date.filter(|date| date.to_string() == written)?;
+    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+/// Reads a moment: `2026-01-01`, `2026-01-01T08:00:00Z`, `24h`.
+///
+/// # Errors
+///
+/// It is neither a date nor a time nor a duration.
+pub fn parse_moment(written: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if let Some(time) = parse_time(written) {
+        return Ok(time);
+    }
+    parse_duration(written)
+        .and_then(|age| now.checked_sub(age).ok())
+        .ok_or_else(|| {
+            "write a date such as 2026-01-01, a time such as 2026-01-01T08:00:00Z, or a duration such as 24h"
+                .to_owned()
+        })
 }
 
 #[cfg(test)]
@@ -51,7 +83,11 @@ mod tests {
             ("18446744073709551615d", None),
             ("1000000d", None),
         ] {
-            assert_eq!(parse(text), seconds.map(Duration::from_secs), "{text}");
+            assert_eq!(
+                parse_duration(text),
+                seconds.map(Duration::from_secs),
+                "{text}"
+            );
         }
     }
 }
