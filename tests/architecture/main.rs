@@ -6,6 +6,7 @@
 
 mod cycles;
 mod dependencies;
+mod profiles;
 mod rules;
 mod scan;
 
@@ -188,5 +189,12 @@ fn the_bottom_layer_does_no_input_or_output() {
         .iter()
         .flat_map(|(place, scan)| rules::check_pure(place, scan))
         .collect();
+    assert_none(&problems);
+}
+
+#[test]
+fn dist_optimizes_in_full_what_release_optimizes_apart() {
+    let problems = profiles::check(&read(&root().join("Cargo.toml")))
+        .unwrap_or_else(|problem| panic!("Cargo.toml: {problem}"));
     assert_none(&problems);
 }
