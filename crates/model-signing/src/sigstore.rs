@@ -19,9 +19,12 @@ mod attempt;
 mod body;
 mod bridge;
 mod convert;
+mod direct;
 mod document;
 mod entries;
 mod identity;
+mod known;
+mod library;
 mod opened;
 mod policy;
 mod remembered;
@@ -29,11 +32,10 @@ mod services;
 mod signing;
 mod token;
 mod trust;
+mod verified;
 mod verifiers;
 
-pub use attempt::{
-    Artifact, LogEntry, Signer, TimeSource, Verified, VerifiedTime, verify, verify_bundle,
-};
+pub use attempt::{verify, verify_bundle};
 pub use document::{MAX_TRUST_BYTES, TrustError};
 pub use identity::{Identity, Name, NameKind};
 pub use opened::{OpenedKeyless, verify_attestation};
@@ -44,6 +46,7 @@ pub use signing::{
 };
 pub use token::{CertifiedName, DEFAULT_AUDIENCE, IdentityToken, MAX_TOKEN_BYTES, TokenError};
 pub use trust::{Instance, Trust};
+pub use verified::{Artifact, LogEntry, Signer, TimeSource, Verified, VerifiedTime};
 
 #[doc(inline)]
 pub use crate::keyless_error::{Check, KeylessError};

@@ -5,16 +5,19 @@ use std::collections::HashSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use sigstore_verify::VerificationPolicy;
 use sigstore_verify::trust_root::TransparencyLog;
-use sigstore_verify::types::{self as library, DerPublicKey, Sha256Hash};
-use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult};
+use sigstore_verify::types::Sha256Hash;
+use x509_parser::prelude::X509Certificate;
 
 use super::body::check_envelope_hash;
 use super::convert;
+use super::direct;
 use super::entries;
 use super::identity::Identity;
-use super::policy::Policy;
+use super::library::{Library, first_subject, require, restrict_authorities};
 use super::trust::Trust;
+use super::verified::{Artifact, LogEntry, Signer, TimeSource, Verified, VerifiedTime};
 use super::verifiers::Part;
 use crate::bundle::{Bundle, Content, InclusionProof, TlogEntry};
 use crate::certificate;
@@ -27,87 +30,6 @@ pub(super) const CLOCK_SKEW_SECONDS: i64 = 300;
 
 /// The longest checkpoint that is verified, in bytes: as long as the monitor reads one of a log.
 const MAX_CHECKPOINT_BYTES: usize = 128 * 1024;
-
-/// What was signed.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub enum Artifact<'a> {
-    /// A file.
-    Bytes(&'a [u8]),
-    /// A file with this digest.
-    Sha256([u8; 32]),
-    /// Whatever the in-toto statement in the bundle is about: the caller compares its subjects with what it has.
-    Statement,
-}
-
-/// By whom it must be signed.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub enum Signer<'a> {
-    /// By an identity.
-    Identity(&'a Policy),
-    /// By any identity that an authority vouches for: the caller judges who it is.
-    AnyIdentity,
-    /// By a key, SubjectPublicKeyInfo in DER, with an entry in a log.
-    Key(&'a [u8]),
-}
-
-/// What was verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Verified {
-    /// The certificate in DER, and whom it names; `None` for a key.
-    pub certificate: Option<(Vec<u8>, Identity)>,
-    /// When it was signed, by those who prove it; at least one for an identity.
-    pub times: Vec<VerifiedTime>,
-    /// Where it is logged; at least one.
-    pub entries: Vec<LogEntry>,
-    /// Timestamps by authorities that are not trusted: they counted for nothing.
-    pub ignored_timestamps: usize,
-}
-
-/// A time that a trusted authority or log confirms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct VerifiedTime {
-    /// In seconds of Unix time.
-    pub seconds: i64,
-    /// Which of them.
-    pub source: TimeSource,
-}
-
-/// What confirms a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TimeSource {
-    /// A timestamp authority.
-    Authority,
-    /// A log, in its inclusion promise.
-    Log,
-}
-
-/// An entry whose inclusion was verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LogEntry {
-    /// The log's address in the trusted root; `None` if the trusted root has no log of that id.
-    pub log: Option<String>,
-    /// The origin in the log's checkpoint: which tree.
-    pub origin: String,
-    /// Index in the tree.
-    pub tree_index: u64,
-    /// Index over all trees of the log, where the log signed it: by a promise of Rekor v1. It is the index in the tree for
-    /// Rekor v2.
-    pub log_index: Option<u64>,
-    /// When the log integrated it, in seconds of Unix time, where the log signed that: by a promise of Rekor v1.
-    pub time: Option<i64>,
-    /// Kind and version of the entry.
-    pub kind: (String, String),
-    /// Whether the trusted root trusts the log's key at each verified time. Like sigstore-go and sigstore-python, [`verify`]
-    /// requires that of a promise and not of a checkpoint: a log signs checkpoints until its last entries are merged. Whoever
-    /// holds the key of a retired log can prove an entry that the log never showed.
-    pub in_key_period: bool,
-}
 
 /// Reads a bundle of any signer and verifies it. `now` is the present, in seconds of Unix time.
 ///
@@ -141,47 +63,33 @@ pub fn verify_bundle(
     let signature = check_shape(bundle)?;
     let stamped = countable_timestamps(bundle, signature, trust)?;
     let ignored_timestamps = bundle.timestamps().len() - stamped.len();
-    let mut timestamps = Vec::new();
-    for time in &stamped {
-        timestamps.push(trust.verifiers.bridge()?.stamp(signature, *time)?);
-    }
-    let converted = convert::bundle(bundle, bundle.tlog_entries(), &timestamps)?;
-    let artifact = Wanted::of(artifact, bundle)?;
-    let mut part = Part {
-        logs: entries::logs_of(bundle.tlog_entries(), &trust.root.tlogs),
-        authorities: (0..trust.root.certificate_authorities.len()).collect(),
-        has_bridge: !stamped.is_empty(),
+    let direct = match (signer, artifact) {
+        (Signer::Identity(_) | Signer::AnyIdentity, Artifact::Statement) => {
+            direct::verify(bundle, &stamped, trust, now)
+        }
+        _ => None,
     };
-    let run_on = |converted: &library::Bundle, part: &Part| {
-        let verifier = trust.verifiers.of(&trust.root, part)?;
-        let outcome = match (signer, artifact) {
-            (Signer::Identity(_) | Signer::AnyIdentity, Wanted::Bytes(bytes)) => {
-                verifier.verify(bytes, converted, &VerificationPolicy::any_identity())
-            }
-            (Signer::Identity(_) | Signer::AnyIdentity, Wanted::Digest(digest)) => {
-                verifier.verify(digest, converted, &VerificationPolicy::any_identity())
-            }
-            (Signer::Key(spki), Wanted::Bytes(bytes)) => {
-                let key = DerPublicKey::from_bytes(spki);
-                verifier.verify(bytes, converted, &PublicKeyVerificationPolicy::new(key))
-            }
-            (Signer::Key(spki), Wanted::Digest(digest)) => {
-                let key = DerPublicKey::from_bytes(spki);
-                verifier.verify(digest, converted, &PublicKeyVerificationPolicy::new(key))
-            }
-        };
-        outcome.map_err(|error| KeylessError::of_library(&error))
+    let by_library = || Library::verify(bundle, signature, artifact, signer, &stamped, trust);
+    let (proven, library) = if let Some(proven) = direct {
+        debug_assert_eq!(
+            by_library().and_then(|mut library| {
+                library.finish(trust)?;
+                Ok(library.seconds())
+            }),
+            Ok(proven.clone()),
+            "what is verified directly must be what sigstore-verify verifies"
+        );
+        (proven, None)
+    } else {
+        let mut library = by_library()?;
+        if !matches!(signer, Signer::Key(_)) && bundle.leaf_certificate().is_some() {
+            library.finish(trust)?;
+        }
+        (library.seconds(), Some(library))
     };
-    let run = |part: &Part| run_on(&converted, part);
-    let mut result = run(&part)?;
     let certificate = match (signer, bundle.leaf_certificate()) {
         (Signer::Identity(_) | Signer::AnyIdentity, Some(der)) => {
-            if restrict_authorities(&mut part, trust, &result) {
-                result = run(&part)?;
-            }
-            require_everything(&result)?;
-            check_usage(der)?;
-            let identity = Identity::read(der)?;
+            let identity = Identity::of(&check_usage(der)?)?;
             if let Signer::Identity(policy) = signer {
                 policy.check(&identity)?;
             }
@@ -189,11 +97,10 @@ pub fn verify_bundle(
         }
         _ => None,
     };
-    let proven: Vec<i64> = seconds(&result).collect();
-    for (one, part) in entries::each(bundle, signature, trust, &part, &proven)? {
-        run_on(&one, &part)?;
+    if let Some(library) = &library {
+        library.verify_each(bundle, signature, trust)?;
     }
-    let times = times(&result, &stamped);
+    let times = times(proven, &stamped);
     if let Some(late) = times
         .iter()
         .find(|time| time.seconds > now.saturating_add(CLOCK_SKEW_SECONDS))
@@ -258,7 +165,7 @@ pub(super) fn verify_certificate(
     }
     require(result.certificate_verified(), Check::CertificatePath)?;
     require(result.sct_verified(), Check::CertificateTransparency)?;
-    check_usage(der)
+    check_usage(der).map(|_| ())
 }
 
 /// What is asked of every bundle before any cryptography. Answers the signature.
@@ -376,86 +283,8 @@ fn countable_timestamps(
     Ok(times)
 }
 
-/// What the library is asked about.
-#[derive(Clone, Copy)]
-enum Wanted<'a> {
-    Bytes(&'a [u8]),
-    Digest(Sha256Hash),
-}
-
-impl<'a> Wanted<'a> {
-    fn of(artifact: &Artifact<'a>, bundle: &Bundle) -> Result<Self, KeylessError> {
-        Ok(match artifact {
-            Artifact::Bytes(bytes) => Self::Bytes(bytes),
-            Artifact::Sha256(digest) => Self::Digest(Sha256Hash::new(*digest)),
-            Artifact::Statement => Self::Digest(Sha256Hash::new(first_subject(bundle)?)),
-        })
-    }
-}
-
-/// The SHA-256 digest of the first subject that has one. The library wants a digest of some subject; which subjects count is
-/// for the caller, who gets the payload that was verified.
-fn first_subject(bundle: &Bundle) -> Result<[u8; 32], KeylessError> {
-    #[derive(serde::Deserialize)]
-    struct Statement {
-        subject: Vec<Subject>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Subject {
-        digest: std::collections::BTreeMap<String, String>,
-    }
-    let bad = |reason: &str| KeylessError::new(Check::Bundle, reason);
-    let Content::Dsse(envelope) = bundle.content() else {
-        return Err(bad(
-            "the signature is over the digest of a file, not over a statement",
-        ));
-    };
-    let statement: Statement = serde_json::from_slice(&envelope.payload)
-        .map_err(|_| bad("the payload is not an in-toto statement with subjects"))?;
-    let digests = statement.subject.iter();
-    let mut digests = digests.filter_map(|subject| subject.digest.get("sha256"));
-    let digest = digests
-        .next()
-        .ok_or_else(|| bad("no subject has a SHA-256 digest"))?;
-    Sha256Hash::from_hex(digest)
-        .map(|digest| *digest.as_bytes())
-        .map_err(|_| bad("the SHA-256 digest of a subject is not 64 hexadecimal digits"))
-}
-
-/// Leaves out the authorities of which a certificate was not valid at a verified time: the library trusts every certificate of
-/// an authority's chain, and checks the validity of none. Returns whether it left any out.
-fn restrict_authorities(part: &mut Part, trust: &Trust, result: &VerificationResult) -> bool {
-    let before = part.authorities.len();
-    let times = result.verified_timestamps();
-    part.authorities.retain(|place| {
-        let period = trust.periods.get(*place).and_then(Option::as_ref);
-        period.is_some_and(|period| times.iter().all(|time| period.contains(&time.as_second())))
-    });
-    part.authorities.len() != before
-}
-
-/// That the library made every check. Today it returns an error otherwise; this holds if a later version does not.
-fn require_everything(result: &VerificationResult) -> Result<(), KeylessError> {
-    for (done, check) in [
-        (result.certificate_verified(), Check::CertificatePath),
-        (result.sct_verified(), Check::CertificateTransparency),
-        (result.tlog_verified(), Check::Inclusion),
-        (!result.verified_timestamps().is_empty(), Check::Time),
-    ] {
-        require(done, check)?;
-    }
-    Ok(())
-}
-
-fn require(done: bool, check: Check) -> Result<(), KeylessError> {
-    if done {
-        return Ok(());
-    }
-    Err(KeylessError::new(check, "it was not checked"))
-}
-
-/// The key usage of the signer's certificate; the library checks the extended one.
-fn check_usage(der: &[u8]) -> Result<(), KeylessError> {
+/// Reads the signer's certificate, and checks its key usage; the library checks the extended one.
+fn check_usage(der: &[u8]) -> Result<X509Certificate<'_>, KeylessError> {
     let bad = |reason: &str| Err(KeylessError::new(Check::KeyUsage, reason));
     let Ok(certificate) = certificate::read(der) else {
         return bad("the certificate is not an X.509 certificate in DER");
@@ -465,20 +294,13 @@ fn check_usage(der: &[u8]) -> Result<(), KeylessError> {
         _ => return bad("the certificate does not have the key usage digitalSignature"),
     }
     match certificate.extended_key_usage() {
-        Ok(Some(usage)) if usage.value.code_signing => Ok(()),
+        Ok(Some(usage)) if usage.value.code_signing => Ok(certificate),
         _ => bad("the certificate does not have the extended key usage codeSigning"),
     }
 }
 
-/// The verified times, in seconds of Unix time.
-fn seconds(result: &VerificationResult) -> impl Iterator<Item = i64> {
-    let times = result.verified_timestamps().iter();
-    times.map(|time| time.as_second())
-}
-
-/// The verified times: those of `stamped` are by authorities, the others by logs.
-fn times(result: &VerificationResult, stamped: &[i64]) -> Vec<VerifiedTime> {
-    let mut by_logs: Vec<i64> = seconds(result).collect();
+/// The verified times, in seconds of Unix time: those of `stamped` are by authorities, the others by logs.
+fn times(mut by_logs: Vec<i64>, stamped: &[i64]) -> Vec<VerifiedTime> {
     for time in stamped {
         if let Some(at) = by_logs.iter().position(|other| other == time) {
             by_logs.remove(at);

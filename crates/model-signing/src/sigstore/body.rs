@@ -67,35 +67,41 @@ struct Form {
     after: String,
 }
 
-/// The likeliest forms first: those of sigstore-python, sigstore-go and sigstore-js.
-fn forms(envelope: &Envelope) -> Vec<Form> {
-    let Some(signature) = envelope.signatures.first() else {
-        return Vec::new();
-    };
+/// The likeliest forms first: those of sigstore-python, sigstore-go and sigstore-js. Each is written when it is asked for.
+fn forms(envelope: &Envelope) -> impl Iterator<Item = Form> {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let kind = quoted(&envelope.payload_type);
-    let sig = quoted(&STANDARD.encode(&signature.sig));
-    let keyid = quoted(signature.keyid.as_deref().unwrap_or_default());
-    let mut forms = Vec::new();
-    for (colon, comma) in [(":", ","), (": ", ", "), (":", ", "), (": ", ",")] {
-        let signatures = [
-            format!("[{{\"sig\"{colon}{sig}}}]"),
-            format!("[{{\"sig\"{colon}{sig}{comma}\"keyid\"{colon}{keyid}}}]"),
-            format!("[{{\"keyid\"{colon}{keyid}{comma}\"sig\"{colon}{sig}}}]"),
-        ];
-        for signatures in signatures {
-            let kind = format!("\"payloadType\"{colon}{kind}");
-            let signatures = format!("\"signatures\"{colon}{signatures}");
-            let payload = format!("\"payload\"{colon}\"");
-            forms.push(Form {
+    let signature = envelope.signatures.first().map(|signature| {
+        let keyid = signature.keyid.as_deref().unwrap_or_default();
+        (quoted(&STANDARD.encode(&signature.sig)), quoted(keyid))
+    });
+    let separators = [(":", ","), (": ", ", "), (":", ", "), (": ", ",")];
+    let spelled = signature.into_iter().flat_map(move |(sig, keyid)| {
+        separators.into_iter().flat_map(move |(colon, comma)| {
+            let (sig, keyid) = (sig.clone(), keyid.clone());
+            (0..3).map(move |order| {
+                let signatures = match order {
+                    0 => format!("[{{\"sig\"{colon}{sig}}}]"),
+                    1 => format!("[{{\"sig\"{colon}{sig}{comma}\"keyid\"{colon}{keyid}}}]"),
+                    _ => format!("[{{\"keyid\"{colon}{keyid}{comma}\"sig\"{colon}{sig}}}]"),
+                };
+                (colon, comma, signatures)
+            })
+        })
+    });
+    spelled.flat_map(move |(colon, comma, signatures)| {
+        let kind = format!("\"payloadType\"{colon}{kind}");
+        let signatures = format!("\"signatures\"{colon}{signatures}");
+        let payload = format!("\"payload\"{colon}\"");
+        [
+            Form {
                 before: format!("{{{payload}"),
                 after: format!("\"{comma}{kind}{comma}{signatures}}}"),
-            });
-            forms.push(Form {
+            },
+            Form {
                 before: format!("{{{kind}{comma}{payload}"),
                 after: format!("\"{comma}{signatures}}}"),
-            });
-        }
-    }
-    forms
+            },
+        ]
+    })
 }

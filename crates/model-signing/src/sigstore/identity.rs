@@ -1,6 +1,6 @@
 //! Whom a certificate of Sigstore names: its alternative names, its issuer, and Fulcio's other extensions.
 
-use x509_parser::prelude::{GeneralName, ParsedExtension};
+use x509_parser::prelude::{GeneralName, ParsedExtension, X509Certificate};
 
 use crate::certificate;
 use crate::keyless_error::{Check, KeylessError};
@@ -69,10 +69,18 @@ impl NameKind {
 impl Identity {
     /// Reads a certificate in DER.
     pub(super) fn read(der: &[u8]) -> Result<Self, KeylessError> {
+        match certificate::read(der) {
+            Ok(certificate) => Self::of(&certificate),
+            Err(_) => Err(KeylessError::new(
+                Check::Identity,
+                "the certificate is not an X.509 certificate in DER",
+            )),
+        }
+    }
+
+    /// Whom this certificate names.
+    pub(super) fn of(certificate: &X509Certificate<'_>) -> Result<Self, KeylessError> {
         let bad = |reason: &str| KeylessError::new(Check::Identity, reason);
-        let Ok(certificate) = certificate::read(der) else {
-            return Err(bad("the certificate is not an X.509 certificate in DER"));
-        };
         let mut identity = Self {
             names: Vec::new(),
             issuer: String::new(),

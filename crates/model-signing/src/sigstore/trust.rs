@@ -1,6 +1,7 @@
 //! What is trusted: the authorities, logs and timestamp authorities of a Sigstore instance.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +11,7 @@ use sigstore_verify::trust_root::{CertificateAuthority, SigstoreInstance, Truste
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::document::{TrustError, document, media_type};
+use super::known::Known;
 use super::verifiers::Verifiers;
 use crate::timestamp::{Authorities, Authority};
 
@@ -53,6 +55,8 @@ pub struct Trust {
     /// For each certificate authority of the root, the seconds of Unix time at which all certificates of its chain are
     /// valid; `None` if one of them cannot be read.
     pub(super) periods: Vec<Option<RangeInclusive<i64>>>,
+    /// Parsed once; of the same root.
+    pub(super) known: Arc<Known>,
     pub(super) verifiers: Verifiers,
     timestamp_authorities: Authorities,
     remarks: Vec<String>,
@@ -158,8 +162,10 @@ impl Trust {
             }
         }
         let periods = root.certificate_authorities.iter();
+        let periods: Vec<_> = periods.map(period_of).collect();
         Ok(Self {
-            periods: periods.map(period_of).collect(),
+            known: Arc::new(Known::of(&root, &periods)),
+            periods,
             root,
             verifiers: Verifiers::default(),
             timestamp_authorities,

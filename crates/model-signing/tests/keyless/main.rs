@@ -7,6 +7,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "lengths of test data")]
 
 mod fake;
+mod mixed;
 mod refused;
 mod stamps;
 mod verified;

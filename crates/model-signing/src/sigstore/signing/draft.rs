@@ -9,9 +9,9 @@ use super::key::{EphemeralKey, KeyFailure};
 use crate::bundle::{Bundle, Content, TlogEntry};
 use crate::dsse::{self, IN_TOTO_PAYLOAD_TYPE};
 use crate::keyless_error::{Check, KeylessError};
-use crate::sigstore::attempt::Verified;
 use crate::sigstore::policy::{IdentityPattern, Policy};
 use crate::sigstore::trust::Trust;
+use crate::sigstore::verified::Verified;
 use crate::verify::{MAX_SIGNATURE_BYTES, MEDIA_TYPE, Method, SignatureFile, VerifyError};
 
 /// Why a draft cannot be made or read.
