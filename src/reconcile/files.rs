@@ -118,6 +118,8 @@ struct Search {
     /// Files that are listed: their real directories and their names. The same file under another name may lie beside
     /// another model.
     known: HashSet<(PathBuf, OsString)>,
+    /// The directory of the file that was listed last, as it was named, and its real path: most files follow others of theirs.
+    directory: Option<(PathBuf, PathBuf)>,
     /// Files that were found, each as often as it was found.
     hits: usize,
     entries: usize,
@@ -134,12 +136,16 @@ impl Search {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let directory = directory
-            .canonicalize()
-            .unwrap_or_else(|_| directory.to_owned());
+        let real = match self.directory.take() {
+            Some((named, real)) if named == directory => real,
+            _ => directory
+                .canonicalize()
+                .unwrap_or_else(|_| directory.to_owned()),
+        };
+        self.directory = Some((directory.to_owned(), real.clone()));
         let name = path.file_name().unwrap_or_default().to_owned();
         self.hits += 1;
-        if self.known.insert((directory, name)) {
+        if self.known.insert((real, name)) {
             self.listed.files.push(BundleFile { path, is_found });
         }
     }
