@@ -40,7 +40,8 @@ mod present {
     use crate::config::{Listen, WebSettings};
     use crate::escape;
     use crate::monitor::Stop;
-    use crate::service::{Run, ServiceError, Setup, View, causes, stop_on_signals};
+    use crate::outcome::causes;
+    use crate::service::{Run, ServiceError, Setup, View, stop_on_signals};
     use crate::web::{self, Listener, Site};
 
     /// How often the configuration and the trusted root are read again. The store is read at each request.

@@ -41,7 +41,7 @@ mod view;
 #[cfg(feature = "web")]
 pub use certified::Certified;
 pub use daemon::Daemon;
-pub use error::{ServiceError, causes};
+pub use error::ServiceError;
 pub use exposed::exposed;
 pub use key_files::read_log_key;
 pub use metrics::record_pass;

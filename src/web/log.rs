@@ -1,7 +1,8 @@
 //! What the log of the server has of a request that fails.
 
 use crate::escape;
-use crate::service::{ServiceError, causes};
+use crate::outcome::causes;
+use crate::service::ServiceError;
 
 /// What the client is told when the store cannot be used.
 pub(super) const STORE_UNUSABLE: &str =
