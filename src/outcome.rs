@@ -24,7 +24,8 @@ pub enum Outcome {
 #[error("{0}")]
 pub struct Mistake(pub String);
 
-/// An error with all its causes, not escaped.
+/// An error with all its causes, not escaped. The message of a `reqwest::Error` ends with the URL and its query: remove that first
+/// (`without_url`).
 pub fn causes(error: &dyn Error) -> String {
     let mut text = String::new();
     let mut next = Some(error);

@@ -1,6 +1,5 @@
 //! Why a request gave no answer, by cause.
 
-use std::error::Error;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -177,22 +176,6 @@ pub(super) fn shown(url: &Url) -> String {
 /// `url` in the form for messages if its path is secret, as with chat webhooks.
 pub(super) fn shown_host(url: &Url) -> String {
     format!("{}/…", url.origin().ascii_serialization())
-}
-
-/// `error` and its causes in one line. reqwest's own message ends with the URL and its query, so the URL must be
-/// removed first (`reqwest::Error::without_url`).
-pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -10,10 +10,11 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::dates::{Dates, http_date};
-use super::error::{HttpError, causes};
+use super::error::HttpError;
 use super::retry::{Again, Failure};
 use super::{address, setup};
 use crate::escape;
+use crate::outcome::causes;
 
 /// The size that is reserved at first for a body whose length the server announces. The announced length may be false.
 const ANNOUNCED_BYTES_TRUSTED: u64 = 1024 * 1024;

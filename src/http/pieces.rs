@@ -6,8 +6,9 @@ use bytes::Bytes;
 use reqwest::Response;
 use tokio::time::{Instant, timeout};
 
-use super::error::{HttpError, causes};
+use super::error::HttpError;
 use super::exchange::timed_out;
+use crate::outcome::causes;
 
 /// The body of an answer, piece by piece, after decompression.
 #[derive(Debug)]

@@ -9,10 +9,11 @@ use url::Url;
 
 use super::address::{AddressPolicy, Guard};
 use super::credentials;
-use super::error::{HttpError, causes, shown};
+use super::error::{HttpError, shown};
 use super::proxy::{Proxies, Via};
 use super::settings::Settings;
 use crate::file;
+use crate::outcome::causes;
 
 /// A mirror that moves a file once or twice is plausible, more is a loop.
 const REDIRECTS: usize = 5;
