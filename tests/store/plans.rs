@@ -77,6 +77,8 @@ const WHOLE: &[(&str, &str, &str)] = &[
     ("SELECT min(", "checkpoint", "only when the clock was set back"),
     ("SELECT min(", "expectation", "only when the clock was set back"),
     ("SELECT min(", "alert", "only when the clock was set back"),
+    ("SELECT (SELECT count(*) FROM (SELECT 1 FROM signer", "finding", "no more rows than are asked for, in an index of its own"),
+    ("SELECT * FROM (SELECT f.log", "finding", "no more than were counted, in an index of their own"),
     ("SELECT min(", "lookup", "names that are looked up, once in a pass"),
     ("UPDATE ", "lookup", "only when the clock was set back"),
     ("UPDATE ", "finding", "only when the clock was set back"),

@@ -1,18 +1,21 @@
 //! Signings under watched identities, in pages or by the hashes of their leaves.
 
+mod of_time;
+mod row;
+
 use std::collections::VecDeque;
 
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use sqlx::Row as _;
 use sqlx::query_builder::QueryBuilder;
-use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool, SqliteRow};
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 
 use super::fail::Fail;
-use super::findings::{Place, one_of};
+use super::findings::Place;
 use super::{SqliteStore, hash_end, value};
-use crate::finding::State;
 use crate::store::{SigningQuery, Signings, StoreError, StoredSigning};
+use row::{push_watches, signing, signing_columns};
 
 /// Rows of one page: a few megabytes.
 const PAGE: u64 = 5_000;
@@ -39,14 +42,12 @@ impl Signings for SqliteStore {
     }
 }
 
-/// What is read of a finding `f` and its signer `s`; followed by the rest of the statement.
+/// What is read of a signing, with the tables; followed by the rest of the statement.
 macro_rules! select_signing {
     ($rest:literal) => {
         concat!(
-            "SELECT f.log, f.origin, f.entry_index, f.leaf_hash, f.proven, f.verdict, f.state, f.kind, f.digest,
-               f.signature_sha256, f.tbs_sha256, f.logged_sha256, f.chain, s.certificate_sha256, s.key_sha256, s.san, s.issuer,
-               f.list_watch, f.id
-             FROM finding f LEFT JOIN signer s ON s.key = f.signer ",
+            signing_columns!(),
+            "FROM finding f LEFT JOIN signer s ON s.key = f.signer ",
             $rest
         )
     };
@@ -60,6 +61,7 @@ fn list(
     let paging = Paging {
         reader: reader.clone(),
         query: query.clone(),
+        is_begun: false,
         last: Some(Place::before_all()),
     };
     stream::try_unfold(paging, |mut paging| async move {
@@ -73,6 +75,7 @@ fn list(
 struct Paging {
     reader: SqlitePool,
     query: SigningQuery,
+    is_begun: bool,
     /// `None`: there are no more.
     last: Option<Place>,
 }
@@ -82,6 +85,11 @@ impl Paging {
         let Some(last) = self.last.take() else {
             return Ok(VecDeque::new());
         };
+        if !std::mem::replace(&mut self.is_begun, true)
+            && let Some(all) = of_time::few(&self.reader, &self.query, PAGE).await?
+        {
+            return Ok(all);
+        }
         let mut sql = QueryBuilder::<Sqlite>::new(select_signing!(
             "WHERE (f.list_log, f.list_index, f.list_watch, f.id) > ("
         ));
@@ -89,13 +97,7 @@ impl Paging {
         sql.push(
             ") AND f.watch IS NOT NULL AND f.leaf_hash IS NOT NULL AND f.health = 0 AND f.fault IS NULL",
         );
-        if !self.query.watches.is_empty() {
-            one_of(
-                &mut sql,
-                "f.watch",
-                self.query.watches.iter().map(String::as_str),
-            );
-        }
+        push_watches(&mut sql, &self.query);
         for (time, outside) in [(self.query.since, " < "), (self.query.until, " >= ")] {
             if let Some(time) = time {
                 sql.push(" AND NOT (ifnull(f.chain, '') = 'trusted' AND ifnull(s.not_before");
@@ -145,28 +147,4 @@ async fn of_leaves(
         }
     }
     Ok(found)
-}
-
-fn signing(row: &SqliteRow) -> Result<StoredSigning, Fail> {
-    let state = value::state(row.try_get(6)?)?;
-    let chain: Option<&str> = row.try_get(12)?;
-    Ok(StoredSigning {
-        log: row.try_get::<Option<String>, _>(0)?.unwrap_or_default(),
-        origin: row.try_get::<Option<String>, _>(1)?.unwrap_or_default(),
-        index: value::natural(row.try_get(2)?)?,
-        leaf_hash: row.try_get(3)?,
-        is_proven: row.try_get::<Option<bool>, _>(4)? == Some(true) && state != State::Disputed,
-        verdict: value::verdict(row.try_get(5)?)?,
-        state,
-        kind: row.try_get::<Option<String>, _>(7)?.unwrap_or_default(),
-        digest: row.try_get(8)?,
-        signature_sha256: row.try_get(9)?,
-        tbs_sha256: row.try_get(10)?,
-        logged_sha256: row.try_get(11)?,
-        chain: chain.map(value::word).transpose()?,
-        certificate_sha256: row.try_get(13)?,
-        key_sha256: row.try_get(14)?,
-        names: row.try_get::<Option<String>, _>(15)?.unwrap_or_default(),
-        issuer: row.try_get(16)?,
-    })
 }
