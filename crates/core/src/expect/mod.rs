@@ -172,27 +172,25 @@ fn expectation(
     signed: &Signed<'_>,
 ) -> Result<Expectation, ExpectError> {
     let mut leaves = leaf::of_rekor_v2(signed, certificate);
-    let of_kind = |named: &TlogEntry| {
-        let kinds = leaf::of_rekor_v2(signed, certificate).into_iter();
-        kinds
-            .filter(|leaf| is_of_kind(leaf, named))
-            .collect::<Vec<_>>()
-    };
+    let computed = leaves.len();
+    // Which of the leaves the bundle names.
     let mut named_leaves = Vec::new();
     for named in bundle.tlog_entries() {
         let log_index = named.log_index;
         let Some(body) = &named.canonicalized_body else {
             // A v2 entry is canonical: it was recomputed to the byte already.
             if is_tiled(named) {
-                named_leaves.extend(of_kind(named));
+                let of_v2 = leaves.iter().take(computed).enumerate();
+                let of_kind = of_v2.filter(|(_, leaf)| is_of_kind(leaf, named));
+                named_leaves.extend(of_kind.map(|(place, _)| place));
                 continue;
             }
             let kind = kind(named);
             return Err(ExpectError::NoBody { log_index, kind });
         };
         signed.compare(named, body, certificate)?;
-        named_leaves.push(body.clone());
-        if leaves.contains(body) {
+        if let Some(place) = leaves.iter().position(|leaf| leaf == body) {
+            named_leaves.push(place);
             continue;
         }
         if is_tiled(named) {
@@ -200,16 +198,22 @@ fn expectation(
             return Err(ExpectError::OtherEntry { log_index, part });
         }
         // Only the server has the rest of a v1 entry (`envelopeHash`), so it is taken from the bundle.
+        named_leaves.push(leaves.len());
         leaves.push(body.clone());
     }
     if leaves.is_empty() {
         return Err(ExpectError::NoLeaf);
     }
+    let leaf_hashes: Vec<[u8; 32]> = leaves
+        .iter()
+        .map(|leaf| *leaf_hash(leaf).as_bytes())
+        .collect();
+    let named_leaves = named_leaves
+        .iter()
+        .filter_map(|place| leaf_hashes.get(*place).copied());
+    let signing = RegisteredSigning::of(signed, certificate, named_leaves);
     Ok(Expectation {
-        leaf_hashes: leaves
-            .iter()
-            .map(|leaf| *leaf_hash(leaf).as_bytes())
-            .collect(),
+        leaf_hashes,
         digest: signed.what().to_string(),
         who: who(certificate),
         certificate_sha256: certificate
@@ -217,7 +221,7 @@ fn expectation(
             .map(hex::encode)
             .expect("only a precertificate has no hash"),
         logged_sha256: certificate.logged_sha256(),
-        signing: Some(RegisteredSigning::of(signed, certificate, &named_leaves)),
+        signing: Some(signing),
         statement: None,
         key_sha256: hex::encode(certificate.key_sha256()),
         not_before: certificate.not_before(),

@@ -33,15 +33,19 @@ pub struct RegisteredSigning {
 }
 
 impl RegisteredSigning {
-    /// From a verified bundle that names entries with these leaves.
-    pub(super) fn of(signed: &Signed<'_>, certificate: &Certificate, leaves: &[Vec<u8>]) -> Self {
+    /// From a verified bundle that names entries with these leaf hashes.
+    pub(super) fn of(
+        signed: &Signed<'_>,
+        certificate: &Certificate,
+        leaves: impl Iterator<Item = [u8; 32]>,
+    ) -> Self {
         let digest = |digest: Option<Digest>| digest.map(|digest| digest.to_string());
         Self {
             signature_sha256: hex::encode(signature_sha256(signed.signature)),
             tbs_sha256: hex::encode(certificate.tbs_sha256()),
             message: digest(signed.message),
             payload: digest(signed.payload),
-            leaves: leaves.iter().map(|leaf| leaf_hash(leaf).to_hex()).collect(),
+            leaves: leaves.map(hex::encode).collect(),
         }
     }
 
