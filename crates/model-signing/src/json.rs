@@ -8,6 +8,7 @@
 //! mapping allows; both spellings at once are the same name given twice.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::RangeInclusive;
 
 use base64::Engine as _;
@@ -48,7 +49,7 @@ impl<'a> Document<'a> {
 
     /// That no object of the document has a name that `known` does not have at that place, and none has one twice.
     pub(crate) fn check_names(&self, known: &Names) -> Result<(), JsonError> {
-        check_names(&self.0, known, "")
+        check_names(&self.0, known, &Path::Document)
     }
 
     /// The document for a reader that takes the last of two members, and ignores those that it does not know. Its members
@@ -298,36 +299,51 @@ pub(crate) enum Names {
     List(&'static Names),
 }
 
-fn check_names(node: &Node<'_>, known: &Names, path: &str) -> Result<(), JsonError> {
+/// Where a value is, written only for an error: a document has many values.
+enum Path<'p> {
+    Document,
+    Member(&'p Self, &'p str),
+    Item(&'p Self, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Document => Ok(()),
+            Self::Member(Self::Document, name) => f.write_str(name),
+            Self::Member(path, name) => write!(f, "{path}.{name}"),
+            Self::Item(path, index) => write!(f, "{path}[{index}]"),
+        }
+    }
+}
+
+fn check_names(node: &Node<'_>, known: &Names, path: &Path<'_>) -> Result<(), JsonError> {
     match (node, known) {
         (Node::Object(members), Names::Object(known)) => {
-            let mut seen = Vec::new();
+            let mut seen = Vec::with_capacity(members.len());
             for (key, member) in members {
-                let here = |name: &str| match path {
-                    "" => name.to_owned(),
-                    path => format!("{path}.{name}"),
-                };
                 let Some((name, below)) = known.iter().find(|(name, _)| spells(key, name)) else {
+                    let name = excerpt(key).escape_debug().to_string();
                     return Err(JsonError::Field {
-                        path: here(&excerpt(key).escape_debug().to_string()),
+                        path: Path::Member(path, &name).to_string(),
                         problem: Problem::NotOfTheFormat,
                     });
                 };
+                let here = Path::Member(path, name);
                 if seen.contains(name) {
                     return Err(JsonError::Field {
-                        path: here(name),
+                        path: here.to_string(),
                         problem: Problem::Repeated,
                     });
                 }
-                seen.push(name);
-                check_names(member, below, &here(name))?;
+                seen.push(*name);
+                check_names(member, below, &here)?;
             }
             Ok(())
         }
         (Node::Array(items), Names::List(known)) => {
             let mut items = items.iter().enumerate();
-            items
-                .try_for_each(|(index, item)| check_names(item, known, &format!("{path}[{index}]")))
+            items.try_for_each(|(index, item)| check_names(item, known, &Path::Item(path, index)))
         }
         // The caller that reads the field reports the type that it expected.
         _ => Ok(()),

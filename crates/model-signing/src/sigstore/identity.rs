@@ -1,5 +1,6 @@
 //! Whom a certificate of Sigstore names: its alternative names, its issuer, and Fulcio's other extensions.
 
+use x509_parser::asn1_rs::Oid;
 use x509_parser::prelude::{GeneralName, ParsedExtension, X509Certificate};
 
 use crate::certificate;
@@ -8,6 +9,8 @@ use crate::timestamp::der::{self, context};
 
 /// 1.3.6.1.4.1.57264.1, the arc of Fulcio's extensions.
 const FULCIO: &[u64] = &[1, 3, 6, 1, 4, 1, 57264, 1];
+/// Its encoding: the bytes of an object identifier below it begin so.
+const FULCIO_BYTES: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0xbf, 0x30, 0x01];
 /// The last arc of the otherName that holds a user name.
 const USER_NAME: u64 = 7;
 const UTF8_STRING: u8 = 0x0c;
@@ -100,16 +103,13 @@ impl Identity {
                 }
                 _ => {}
             }
-            let arcs = extension.oid.iter().map(Iterator::collect::<Vec<u64>>);
-            if let Some([before @ .., number]) = arcs.as_deref()
-                && before == FULCIO
-            {
-                let text = if *number < FIRST_IN_DER {
+            if let Some(number) = below_fulcio(&extension.oid) {
+                let text = if number < FIRST_IN_DER {
                     std::str::from_utf8(extension.value).ok()
                 } else {
                     utf8_string(extension.value)
                 };
-                identity.extensions.push((*number, text.map(str::to_owned)));
+                identity.extensions.push((number, text.map(str::to_owned)));
             }
         }
         if identity.names.is_empty() {
@@ -155,6 +155,17 @@ impl Identity {
     }
 }
 
+/// The last arc of an object identifier that is one below [`FULCIO`].
+fn below_fulcio(oid: &Oid<'_>) -> Option<u64> {
+    match oid.as_bytes().strip_prefix(FULCIO_BYTES)? {
+        [number @ 0..=0x7f] => Some(u64::from(*number)),
+        _ => match oid.iter()?.collect::<Vec<u64>>().as_slice() {
+            [before @ .., number] if before == FULCIO => Some(*number),
+            _ => None,
+        },
+    }
+}
+
 fn name(name: &GeneralName<'_>) -> Name {
     let (kind, text) = match name {
         GeneralName::RFC822Name(text) => (NameKind::Email, (*text).to_owned()),
@@ -183,4 +194,24 @@ fn user_name(value: &[u8]) -> Option<&str> {
 fn utf8_string(value: &[u8]) -> Option<&str> {
     let text = der::only(value, UTF8_STRING, "a UTF8String").ok()?;
     std::str::from_utf8(text.content).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+    fn the_extensions_of_fulcio_are_those_one_arc_below_its_own() {
+        let number = |arcs: &[u64]| below_fulcio(&Oid::from(arcs).unwrap());
+        for last in [0, 1, 8, 127, 128, 300, 1 << 40] {
+            assert_eq!(number(&[FULCIO, &[last]].concat()), Some(last));
+        }
+        assert_eq!(number(FULCIO), None);
+        assert_eq!(number(&[FULCIO, &[8, 1]].concat()), None);
+        assert_eq!(number(&[1, 3, 6, 1, 4, 1, 57264, 2, 8]), None);
+        assert_eq!(number(&[1, 3, 6, 1, 4, 1, 57263, 1, 8]), None);
+        // One byte of two: 1.3.6.1.4.1.57264.128 begins otherwise.
+        assert_eq!(number(&[1, 3, 6, 1, 4, 1, 57264, 129, 8]), None);
+    }
 }
