@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use serde::Deserialize;
 use sigstore_merkle::{hash_leaf, verify_inclusion_proof};
 use sigstore_verify::crypto::{Checkpoint, VerificationKey, sha256};
 use sigstore_verify::trust_root::TransparencyLog;
@@ -13,6 +12,7 @@ use super::super::entries::is_named;
 use super::super::trust::Trust;
 use crate::bundle::TlogEntry;
 use crate::dsse::Envelope;
+use crate::pem;
 
 /// Greatest index that the canonical JSON of a promise (RFC 8785 §3.2.2.3) has as it is written here: 2^53 - 1.
 const MAX_INDEX: u64 = (1 << 53) - 1;
@@ -46,7 +46,9 @@ impl Logged<'_> {
         }
         match (entry.kind.as_str(), entry.version.as_str()) {
             ("dsse", "0.0.1") => {
-                self.check_dsse(body)?;
+                if !self.is_dsse(body) {
+                    return None;
+                }
                 let index = entry.inclusion_proof.as_ref()?.log_index;
                 verify_inclusion(entry, body, index, log, key)?;
                 Some(vec![self.verify_promise(body, log, key, now)?])
@@ -81,36 +83,27 @@ impl Logged<'_> {
         .into_bytes()
     }
 
-    /// That a `dsse 0.0.1` is about this payload, signature and certificate. The hash of the whole envelope is checked for
-    /// each bundle, also by whom it was verified.
-    fn check_dsse(&self, body: &[u8]) -> Option<()> {
-        let body: Dsse<'_> = serde_json::from_slice(body).ok()?;
-        let (spec, hash) = (&body.spec, &body.spec.payload_hash);
-        let [signature] = spec.signatures.as_slice() else {
-            return None;
-        };
-        let payload = sha256(&self.envelope.payload);
-        let is_about_this = body.api_version == "0.0.1"
-            && body.kind == "dsse"
-            && spec.envelope_hash.algorithm == "sha256"
-            && hash.algorithm == "sha256"
-            && hash.value == payload.to_hex()
-            && signature.signature == STANDARD.encode(self.signature)
-            && self.is_certificate(&STANDARD.decode(signature.verifier).ok()?);
-        is_about_this.then_some(())
-    }
-
-    /// Whether a PEM text is this certificate and nothing else.
-    fn is_certificate(&self, pem: &[u8]) -> bool {
-        let pem = pem.strip_suffix(b"\n").unwrap_or(pem);
-        let lines = pem
-            .strip_prefix(b"-----BEGIN CERTIFICATE-----\n")
-            .and_then(|rest| rest.strip_suffix(b"\n-----END CERTIFICATE-----"));
-        let digits = STANDARD.encode(self.certificate);
-        lines.is_some_and(|lines| {
-            let written = lines.iter().filter(|byte| **byte != b'\n');
-            written.eq(digits.as_bytes())
-        })
+    /// Whether a body is that of the one entry of Rekor v1 about this payload, signature and certificate: as for v2, with any
+    /// hash of the whole envelope, which is checked for each bundle, also by whom it was verified. Rekor v1 writes the
+    /// certificate as PEM, in lines of 64 characters.
+    fn is_dsse(&self, body: &[u8]) -> bool {
+        let before = concat!(
+            r#"{"apiVersion":"0.0.1","kind":"dsse","spec":{"#,
+            r#""envelopeHash":{"algorithm":"sha256","value":""#
+        );
+        let after = format!(
+            concat!(
+                r#""}},"payloadHash":{{"algorithm":"sha256","value":"{}"}},"#,
+                r#""signatures":[{{"signature":"{}","verifier":"{}"}}]}}}}"#
+            ),
+            sha256(&self.envelope.payload).to_hex(),
+            STANDARD.encode(self.signature),
+            STANDARD.encode(pem::encode("CERTIFICATE", self.certificate)),
+        );
+        let hash = body
+            .strip_prefix(before.as_bytes())
+            .and_then(|rest| rest.strip_suffix(after.as_bytes()));
+        hash.is_some_and(|hash| hash.iter().all(u8::is_ascii_hexdigit))
     }
 
     /// The promise of a log of Rekor v1 to include the entry: the time that it has signed, at which its key was trusted.
@@ -177,36 +170,4 @@ fn verify_inclusion(
                     .is_ok()
         })
         .then_some(())
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Dsse<'a> {
-    api_version: &'a str,
-    kind: &'a str,
-    #[serde(borrow)]
-    spec: Spec<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Spec<'a> {
-    #[serde(borrow)]
-    envelope_hash: Hash<'a>,
-    payload_hash: Hash<'a>,
-    signatures: Vec<Signature<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Hash<'a> {
-    algorithm: &'a str,
-    value: &'a str,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Signature<'a> {
-    signature: &'a str,
-    verifier: &'a str,
 }

@@ -207,3 +207,56 @@ fn other_forms_are_left_to_the_library() {
         );
     }
 }
+
+#[test]
+fn a_body_that_rekor_does_not_write_is_left_to_the_library() {
+    let sigstore = Sigstore::new();
+    let trust = trust(&sigstore);
+    let changes: [(&str, Change); 4] = [
+        ("a blank line in the certificate", |body| {
+            let pem = verifier(body);
+            let lines = pem.replacen("-\nM", "-\nM\n\n", 1);
+            set_verifier(body, &lines);
+        }),
+        ("a certificate in one line", |body| {
+            let pem = verifier(body);
+            let inside = pem.replace('\n', "");
+            let line = inside.replace("CERTIFICATE-----M", "CERTIFICATE-----\nM");
+            let line = line.replace("-----END", "\n-----END");
+            set_verifier(body, &line);
+        }),
+        ("a list in place of the hash", |body| {
+            let hash = &mut body["spec"]["payloadHash"];
+            *hash = serde_json::json!([hash["algorithm"], hash["value"]]);
+        }),
+        ("a list in place of the body", |body| {
+            *body = serde_json::json!([body["apiVersion"], body["kind"], body["spec"]]);
+        }),
+    ];
+    for (what, body) in changes {
+        let signing = Signing {
+            entry: Entry {
+                body,
+                ..Entry::default()
+            },
+            ..Signing::v1()
+        };
+        let bundle = parsed(&sigstore.sign(&payload(), &signing));
+        assert_eq!(verify(&bundle, &[], &trust, NOW), None, "{what}");
+    }
+}
+
+/// A change of the body before it is hashed.
+type Change = fn(&mut Value);
+
+const VERIFIER: &str = "/spec/signatures/0/verifier";
+
+fn verifier(body: &Value) -> String {
+    let text = body.pointer(VERIFIER).and_then(Value::as_str);
+    let pem = fake::unbase64(text.expect("a certificate"));
+    String::from_utf8(pem).expect("PEM")
+}
+
+fn set_verifier(body: &mut Value, pem: &str) {
+    *body.pointer_mut(VERIFIER).expect("a certificate") = fake::base64(pem).into();
+}
