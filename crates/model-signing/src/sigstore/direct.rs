@@ -24,12 +24,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use sigstore_verify::crypto::{SigningScheme, WEBPKI_VERIFICATION_ALGS, default_provider};
-use sigstore_verify::types::Statement;
+use sigstore_verify::types::{Sha256Hash, Statement};
 use webpki::{EndEntityCert, KeyUsage};
 
 use self::entry::Logged;
 use super::bridge::P256_SPKI;
 use super::known::Known;
+use super::library::first_subject;
 use super::remembered::remembered;
 use super::trust::Trust;
 use crate::bundle::{Bundle, Content, MODEL_SIGNATURE_MEDIA_TYPE};
@@ -65,7 +66,7 @@ pub(super) fn verify(
     if !bundle.has_single_certificate()
         || bundle.media_type() != MODEL_SIGNATURE_MEDIA_TYPE
         || envelope.payload_type != IN_TOTO_PAYLOAD_TYPE
-        || !is_statement(envelope)
+        || !is_statement(bundle, envelope)
     {
         return None;
     }
@@ -88,11 +89,11 @@ pub(super) fn verify(
     Some(seconds)
 }
 
-/// Whether the payload is a statement with a SHA-256 digest of a subject.
-fn is_statement(envelope: &Envelope) -> bool {
-    serde_json::from_slice::<Statement>(&envelope.payload).is_ok_and(|statement| {
-        let mut subjects = statement.subject.iter();
-        subjects.any(|subject| subject.digest.sha256.is_some())
+/// Whether the payload is a statement about the SHA-256 digest that `sigstore-verify` would be asked about.
+fn is_statement(bundle: &Bundle, envelope: &Envelope) -> bool {
+    first_subject(bundle).is_ok_and(|digest| {
+        serde_json::from_slice::<Statement>(&envelope.payload)
+            .is_ok_and(|statement| statement.matches_sha256(&Sha256Hash::new(digest)))
     })
 }
 

@@ -260,3 +260,26 @@ fn verifier(body: &Value) -> String {
 fn set_verifier(body: &mut Value, pem: &str) {
     *body.pointer_mut(VERIFIER).expect("a certificate") = fake::base64(pem).into();
 }
+
+#[test]
+fn a_statement_that_the_library_is_not_asked_about_is_left_to_it() {
+    let sigstore = Sigstore::new();
+    let trust = trust(&sigstore);
+    let digest = fake::hex(&fake::sha256(b"weights"));
+    for (digests, expected) in [
+        (format!(r#"{{"sha256":"{digest}"}}"#), true),
+        (
+            format!(r#"{{"sha256":null,"other":"0"}}}},{{"digest":{{"sha256":"{digest}"}}"#),
+            false,
+        ),
+        (format!(r#"{{"sha256":"{digest}","sha512":null}}"#), false),
+        (format!(r#"{{"sha512":"{digest}{digest}"}}"#), false),
+    ] {
+        let payload = format!(
+            r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{digests}}}],"predicateType":"p"}}"#
+        );
+        let bundle = parsed(&sigstore.sign(payload.as_bytes(), &Signing::v1()));
+        let found = verify(&bundle, &[], &trust, NOW);
+        assert_eq!(found.is_some(), expected, "{payload}");
+    }
+}
