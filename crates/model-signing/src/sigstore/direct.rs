@@ -3,7 +3,7 @@
 //! Nearly all bundles have one form: a statement in an envelope, signed with a P-256 key whose certificate is alone in the
 //! bundle, and one entry of Rekor: `dsse 0.0.1` with a promise, or `hashedrekord 0.0.2`. `sigstore-verify` reads the
 //! certificate three times, writes it again for its SCT, and needs a timestamp of the [`Bridge`]: that takes as long as all
-//! signatures. Here each part is read once, and the keys of the trusted root are parsed once for all bundles.
+//! signatures. Here it reads the certificate once, and the keys of the trusted root are parsed once for all bundles.
 //!
 //! This decides nothing but that a bundle verifies. Whatever it does not accept, for any reason, is verified by
 //! `sigstore-verify`, which names the check that failed. It must never accept what that refuses: every check of it is here, as
@@ -23,8 +23,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, UnixTime};
-use sigstore_verify::crypto::{SigningScheme, WEBPKI_VERIFICATION_ALGS, default_provider};
-use sigstore_verify::types::{Sha256Hash, Statement};
+use sigstore_verify::crypto::{
+    SigningScheme, WEBPKI_VERIFICATION_ALGS, default_provider, parse_certificate_info,
+};
+use sigstore_verify::types::{DerCertificate, Sha256Hash, Statement};
 use webpki::{EndEntityCert, KeyUsage};
 
 use self::entry::Logged;
@@ -106,6 +108,8 @@ fn verify_certificate(
     message: &[u8],
     signature: &[u8],
 ) -> Option<()> {
+    // Other readers take certificates that `sigstore-verify` refuses, such as one with a name that is not in ASCII.
+    parse_certificate_info(&DerCertificate::from_bytes(certificate)).ok()?;
     let der = CertificateDer::from(certificate);
     let leaf = EndEntityCert::try_from(&der).ok()?;
     let spki = leaf.subject_public_key_info();

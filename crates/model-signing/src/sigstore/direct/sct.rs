@@ -10,6 +10,9 @@ use crate::timestamp::der::{self, BOOLEAN, OCTET_STRING, OID, SEQUENCE, context}
 /// 1.3.6.1.4.1.11129.2.4.2, the content of the object identifier.
 const SCT_LIST: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0xd6, 0x79, 0x02, 0x04, 0x02];
 
+/// The content of a BOOLEAN in DER (X.690 §11.1).
+const TRUE: &[u8] = &[0xff];
+
 /// SHA-256 with ECDSA (RFC 5246 §7.4.1.4.1).
 const ECDSA_SHA256: [u8; 2] = [4, 3];
 
@@ -45,13 +48,19 @@ fn without_scts(certificate: &[u8]) -> Option<(Vec<u8>, &[u8])> {
         while !extensions.is_empty() {
             let extension = extensions.expect(SEQUENCE, WHAT).ok()?;
             let mut parts = extension.inside();
-            if parts.expect(OID, WHAT).ok()?.content != SCT_LIST {
+            let kind = parts.expect(OID, WHAT).ok()?;
+            let critical = parts.optional(BOOLEAN, WHAT).ok()?;
+            let value = parts.expect(OCTET_STRING, WHAT).ok()?;
+            parts.end(WHAT).ok()?;
+            // DER leaves FALSE out, because it is the default (X.690 §11.5). Readers that write the certificate again to check
+            // the log's signature leave it out too, and find another TBSCertificate.
+            if critical.is_some_and(|critical| critical.content != TRUE) {
+                return None;
+            }
+            if kind.content != SCT_LIST {
                 kept.extend_from_slice(extension.whole);
                 continue;
             }
-            parts.optional(BOOLEAN, WHAT).ok()?;
-            let value = parts.expect(OCTET_STRING, WHAT).ok()?;
-            parts.end(WHAT).ok()?;
             let list = der::only(value.content, OCTET_STRING, WHAT).ok()?;
             if found.replace(list.content).is_some() {
                 return None;

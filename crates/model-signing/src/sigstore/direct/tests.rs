@@ -12,6 +12,7 @@ use super::*;
 )]
 mod fake;
 
+use fake::authority::Leaf;
 use fake::log::Entry;
 use fake::stamp::Stamp;
 use fake::{NOW, SIGNED_AT, Signing, Sigstore, payload};
@@ -281,5 +282,47 @@ fn a_statement_that_the_library_is_not_asked_about_is_left_to_it() {
         let bundle = parsed(&sigstore.sign(payload.as_bytes(), &Signing::v1()));
         let found = verify(&bundle, &[], &trust, NOW);
         assert_eq!(found.is_some(), expected, "{payload}");
+    }
+}
+
+#[test]
+fn a_certificate_that_the_library_reads_otherwise_is_left_to_it() {
+    let sigstore = Sigstore::new();
+    let trust = trust(&sigstore);
+    // 2.5.29.15, keyUsage, critical; 1.3.6.1.4.1.57264.1.20.
+    let usage = |critical: u8| vec![0x55, 0x1d, 0x0f, 0x01, 0x01, critical];
+    let fulcio = |last: [u8; 2]| [&[0x04, 0x01, 0x83, 0xbf, 0x30][..], &last].concat();
+    let text = |text: &str| text.as_bytes().to_vec();
+    for (what, from, to, expected) in [
+        ("another text", text("463804977"), text("463804978"), true),
+        (
+            "a name that is not in ASCII",
+            text("/falcon/"),
+            text("/falc\u{f6}/"),
+            false,
+        ),
+        (
+            "FALSE, the default, is written",
+            usage(0xff),
+            usage(0),
+            false,
+        ),
+        (
+            "an object identifier that ends within a number",
+            fulcio([1, 20]),
+            fulcio([1, 0x94]),
+            false,
+        ),
+    ] {
+        let signing = Signing {
+            leaf: Leaf {
+                replaced: vec![(from, to)],
+                ..Leaf::default()
+            },
+            ..Signing::v1()
+        };
+        let bundle = parsed(&sigstore.sign(&payload(), &signing));
+        let found = verify(&bundle, &[], &trust, NOW);
+        assert_eq!(found.is_some(), expected, "{what}");
     }
 }

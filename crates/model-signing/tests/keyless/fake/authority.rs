@@ -31,6 +31,8 @@ pub struct Leaf {
     /// Issued by another authority of the same name.
     pub by_another: bool,
     pub sct: Sct,
+    /// Bytes of the certificate, and as many in place of them, for the log and the authority as for the signer.
+    pub replaced: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// The certificate's timestamp.
@@ -59,6 +61,7 @@ impl Default for Leaf {
             valid_seconds: 600,
             by_another: false,
             sct: Sct::Right,
+            replaced: Vec::new(),
         }
     }
 }
@@ -140,7 +143,7 @@ impl Authority {
         if leaf.sct == Sct::Missing {
             return before;
         }
-        let (_, parsed) = X509Certificate::from_der(&before).unwrap();
+        let before = tbs(&before, leaf);
         let issuer_hash = sha256(&issuer_key.subject_public_key_info());
         let other = KeyPair::generate().unwrap();
         let (signs, id) = match leaf.sct {
@@ -149,7 +152,7 @@ impl Authority {
             _ => (ct, ct),
         };
         let id = sha256(&id.subject_public_key_info());
-        let sct = sct(signs, &id, &issuer_hash, parsed.tbs_certificate.as_ref());
+        let sct = sct(signs, &id, &issuer_hash, &before);
         let one = [&(sct.len() as u16).to_be_bytes()[..], &sct].concat();
         let all = if leaf.sct == Sct::Twice {
             [one.clone(), one].concat()
@@ -164,8 +167,29 @@ impl Authority {
                 &[1, 3, 6, 1, 4, 1, 11129, 2, 4, 2],
                 der(0x04, &list),
             ));
-        params.signed_by(key, &issuer).unwrap().der().to_vec()
+        let whole = params.signed_by(key, &issuer).unwrap().der().to_vec();
+        if leaf.replaced.is_empty() {
+            return whole;
+        }
+        let tbs = tbs(&whole, leaf);
+        let signature = [vec![0], issuer_key.sign(&tbs).unwrap()].concat();
+        // 1.2.840.10045.4.3.3, ECDSA with SHA-384.
+        let algorithm = der(0x30, &der(0x06, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3]));
+        der(0x30, &[tbs, algorithm, der(0x03, &signature)].concat())
     }
+}
+
+/// What is signed of a certificate, with the replacements of the signer's.
+fn tbs(certificate: &[u8], leaf: &Leaf) -> Vec<u8> {
+    let (_, parsed) = X509Certificate::from_der(certificate).unwrap();
+    let mut tbs = parsed.tbs_certificate.as_ref().to_vec();
+    for (from, to) in &leaf.replaced {
+        assert_eq!(from.len(), to.len());
+        let mut windows = tbs.windows(from.len());
+        let at = windows.position(|bytes| bytes == from).unwrap();
+        tbs[at..at + to.len()].copy_from_slice(to);
+    }
+    tbs
 }
 
 fn params(leaf: &Leaf) -> CertificateParams {
