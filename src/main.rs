@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// musl's own allocator has one lock for all threads.
+/// musl's own allocator has one lock for all threads. This one is also that of the libraries in C.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
