@@ -16,41 +16,25 @@ pub(super) fn of_rekor_v2(signed: &Signed<'_>, certificate: &Certificate) -> Vec
     };
     // Written directly, because each finding needs it: members are in the order of RFC 8785, and no value has a character that
     // JSON escapes.
-    let mut signature = String::with_capacity(certificate.der().len() * 2);
-    signature.push_str(r#"{"content":""#);
-    STANDARD.encode_string(signed.signature, &mut signature);
-    signature.push_str(r#"","verifier":{"keyDetails":""#);
-    signature.push_str(key_details);
-    signature.push_str(r#"","x509Certificate":{"rawBytes":""#);
-    STANDARD.encode_string(certificate.der(), &mut signature);
-    signature.push_str(r#""}}}"#);
-    let message = signed.message.map(|message| {
-        leaf(
-            r#"{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":"#,
-            message,
-            r#","signature":"#,
-            &signature,
-            "}}}",
-        )
-    });
-    let payload = signed.payload.map(|payload| {
-        leaf(
-            r#"{"apiVersion":"0.0.2","kind":"dsse","spec":{"dsseV002":{"payloadHash":"#,
-            payload,
-            r#","signatures":["#,
-            &signature,
-            "]}}}",
-        )
-    });
-    message.into_iter().chain(payload).collect()
-}
-
-/// What stands before a hash, between it and the signature, and after that.
-fn leaf(before: &str, hash: Digest, between: &str, signature: &str, after: &str) -> Vec<u8> {
-    let hash = hash_output(hash);
-    [before, &hash, between, signature, after]
-        .concat()
-        .into_bytes()
+    let signature = format!(
+        r#"{{"content":"{}","verifier":{{"keyDetails":"{key_details}","x509Certificate":{{"rawBytes":"{}"}}}}}}"#,
+        STANDARD.encode(signed.signature),
+        STANDARD.encode(certificate.der()),
+    );
+    let mut leaves = Vec::new();
+    if let Some(message) = signed.message {
+        let data = hash_output(message);
+        leaves.push(format!(
+            r#"{{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{{"hashedRekordV002":{{"data":{data},"signature":{signature}}}}}}}"#
+        ));
+    }
+    if let Some(payload) = signed.payload {
+        let hash = hash_output(payload);
+        leaves.push(format!(
+            r#"{{"apiVersion":"0.0.2","kind":"dsse","spec":{{"dsseV002":{{"payloadHash":{hash},"signatures":[{signature}]}}}}}}"#
+        ));
+    }
+    leaves.into_iter().map(String::into_bytes).collect()
 }
 
 fn hash_output(digest: Digest) -> String {
