@@ -171,10 +171,7 @@ fn name(name: &GeneralName<'_>) -> Name {
         GeneralName::RFC822Name(text) => (NameKind::Email, (*text).to_owned()),
         GeneralName::URI(text) => (NameKind::Uri, (*text).to_owned()),
         GeneralName::OtherName(oid, value) => {
-            let arcs = oid.iter().map(Iterator::collect::<Vec<u64>>);
-            let is_user_name = arcs
-                .as_deref()
-                .is_some_and(|arcs| arcs.split_last() == Some((&USER_NAME, FULCIO)));
+            let is_user_name = below_fulcio(oid) == Some(USER_NAME);
             match user_name(value) {
                 Some(text) if is_user_name => (NameKind::UserName, text.to_owned()),
                 _ => (NameKind::Other, name.to_string()),
